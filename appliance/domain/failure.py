@@ -80,6 +80,20 @@ CATALOGUE = _table(
     ("link.refused", Fault.LINK, True, "The hub does not accept this box. Ask the hub's administrator."),
     ("link.mismatch", Fault.LINK, False, "The box and the hub remember different histories. Syncing stopped so that nothing is lost. Ask the hub's administrator."),
     ("link.version", Fault.LINK, False, "The other end speaks another version. Update the older one."),
+    ("link.garbled", Fault.LINK, False, "The other end sent something that cannot be read. Nothing is lost. Please report it."),
+    ("link.no-box", Fault.LINK, True, "The box cannot be reached. It goes on working and sends what waits when its line returns."),
+    ("input.json", Fault.INPUT, False, "This cannot be read as JSON. Send one JSON object, written in UTF-8."),
+    ("input.field", Fault.INPUT, False, "A field is missing or wrong. The list of errors names it."),
+    ("input.request", Fault.INPUT, False, "This request cannot be understood."),
+    ("input.method", Fault.INPUT, False, "This address does not take this kind of request."),
+    ("input.media-type", Fault.INPUT, False, "Send the request as application/json."),
+    ("input.too-large", Fault.INPUT, False, "This request is too large."),
+    ("auth.missing", Fault.INPUT, False, "Log in, or send a token that this node knows."),
+    ("auth.scope", Fault.INPUT, False, "This token is not for this. Use one that has the scope."),
+    ("auth.local", Fault.INPUT, False, "This is shown on the computer itself, or to a token with the scope status:read."),
+    ("api.failed", Fault.US, True, "Something went wrong here. It is written in the log; please try again later."),
+    ("api.too-many-streams", Fault.US, True, "Too many pages listen here at once. Ask again in a few seconds."),
+    ("api.not-ready", Fault.US, True, "The service is starting or stopping. Try again in a few seconds."),
 )  # fmt: skip
 
 
