@@ -1,0 +1,1 @@
+"""Accept, send, receive, receipts, consent, identity: one module, one story."""

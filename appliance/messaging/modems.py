@@ -1,0 +1,29 @@
+"""What is known of the modems of this node."""
+
+from __future__ import annotations
+
+from appliance.domain.records import ModemStatus
+from appliance.store import Store
+from appliance.store import tables as t
+
+
+def report(store: Store, status: ModemStatus) -> None:
+    """Writes down how a modem is; a status that changes nothing writes nothing."""
+    values = {
+        "state": status.state.value,
+        "signal": status.signal,
+        "operator": status.operator,
+        "imsi": status.imsi,
+        "number": status.number,
+        "port": status.port,
+        "model": status.model,
+        "balance": status.balance,
+        "failure": status.failure.code if status.failure else "",
+    }
+    with store.read() as look:
+        row = look.one(t.Modems.select().where(t.Modems.imei == status.imei))
+        if row is not None and all(row[name] == value for name, value in values.items()):
+            return
+    with store.write() as tx:
+        tx.upsert(t.Modems, {"imei": status.imei}, {**values, "changed_at": tx.now.ms})
+        tx.event("modem", status.imei)
