@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,7 +11,17 @@ from hypothesis import strategies as st
 from appliance.domain.records import ClockQuality
 from appliance.wire import cbor, envelope
 from appliance.wire.envelope import (
-    Ack, Batch, Bye, Entry, Hello, LaneKey, Message, Position, Presence, Rewind, WireError,
+    Ack,
+    Batch,
+    Bye,
+    Entry,
+    Hello,
+    LaneKey,
+    Message,
+    Position,
+    Presence,
+    Rewind,
+    WireError,
 )  # fmt: skip
 
 U64 = st.integers(0, 2**63)
@@ -45,13 +57,18 @@ def test_a_batch_has_the_positions_of_the_design() -> None:
     )  # fmt: skip
 
 
-@given(st.binary(max_size=200))
-def test_hostile_bytes_raise_one_error_type(data: bytes) -> None:
-    """Bytes nobody of ours wrote are refused, whatever they are."""
+def _refusal(data: bytes) -> str | None:
     try:
         envelope.decode(data)
     except WireError as error:
-        assert error.failure.code in {"link.garbled", "link.version"}
+        return error.failure.code
+    return None
+
+
+@given(st.binary(max_size=200))
+def test_hostile_bytes_raise_one_error_type(data: bytes) -> None:
+    """Bytes nobody of ours wrote are refused, whatever they are."""
+    assert _refusal(data) in {None, "link.garbled", "link.version"}
 
 
 @given(MESSAGES, st.data())
@@ -66,10 +83,8 @@ def test_a_damaged_message_is_another_message_or_refused(message: Message, data:
             del raw[at:]
         case _:
             raw.insert(at, data.draw(st.integers(0, 255)))
-    try:
+    with contextlib.suppress(WireError):
         envelope.decode(bytes(raw))
-    except WireError:
-        pass
 
 
 def _batch(**changes: cbor.Value) -> bytes:
@@ -131,7 +146,13 @@ def test_values_the_subset_cannot_say_are_not_encoded(value: cbor.Value) -> None
 @given(st.recursive(st.none() | st.integers(-(2**64), 2**64 - 1) | st.binary(max_size=30), lambda c: st.lists(c, max_size=3).map(tuple), max_leaves=8))
 def test_cbor_values_survive(value: cbor.Value) -> None:
     """Shortest form out, the same value in; deeper nesting than the link has is refused."""
-    try:
-        assert cbor.decode(cbor.encode(value)) == value
-    except cbor.CborError as error:
-        assert "deep" in str(error)
+    raw = cbor.encode(value)
+    if _depth(value) > cbor.MAX_DEPTH:
+        with pytest.raises(cbor.CborError, match="deep"):
+            cbor.decode(raw)
+    else:
+        assert cbor.decode(raw) == value
+
+
+def _depth(value: cbor.Value) -> int:
+    return 1 + max(map(_depth, value), default=0) if isinstance(value, tuple) else 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import zlib
 
 import pytest
@@ -59,7 +60,5 @@ def test_a_name_that_cannot_stand_in_a_topic_is_refused(name: str) -> None:
 @given(st.text())
 def test_hostile_topics_raise_one_error_type(topic: str) -> None:
     """Whatever a broker hands over, parsing answers or raises TopicError."""
-    try:
+    with contextlib.suppress(TopicError):
         topics.parse(topic)
-    except TopicError:
-        pass
