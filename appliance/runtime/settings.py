@@ -91,6 +91,11 @@ class LinkSettings(_Masked):
     password: str = field(default="", metadata={"secret": True})
     peer: str = "hub"
     batch_wait_s: float = field(default=1.0, metadata={"min": 0.0, "max": 60.0})
+    """How long an entry that is not urgent waits for company."""
+    reconnect_max_s: float = field(default=60.0, metadata={"min": 0.5, "max": 3600.0})
+    """The longest wait between two tries to connect."""
+    boxes: tuple[str, ...] = ()
+    """On a hub: the boxes it accepts."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -193,8 +198,11 @@ def _check_range(metadata: typing.Mapping[str, Any], value: Any, place: str) -> 
 def _value(hint: Any, value: Any, place: str) -> Any:
     """``value`` as the type ``hint`` wants it."""
     if get_origin(hint) is tuple:
+        plain = get_args(hint)[0] is str
         if not isinstance(value, list):
-            raise SettingsError(f"{place} must be a list of tables, written [[{place}]].")
+            raise SettingsError(f'{place} must be a list, written ["…"].' if plain else f"{place} must be a list of tables, written [[{place}]].")
+        if plain:
+            return tuple(_plain(str, one, place) for one in value)
         return tuple(_build(get_args(hint)[0], one, f"{place}.") for one in value)
     if get_origin(hint) is Literal:
         if value not in get_args(hint):
