@@ -12,9 +12,9 @@ import os
 import signal
 import subprocess
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 from appliance.runtime.deadline import Deadline
 from appliance.runtime.processes import mark, write_marks
@@ -31,6 +31,7 @@ TICK_S = 0.05
 FIRST_WAIT_S = 0.05
 LONGEST_WAIT_S = 0.7
 """With the tick and the start of the process itself a restart stays within a second."""
+LOG_BYTES = 4_000_000
 CALM_S = 10.0
 """A child that lived this long starts again with the first wait."""
 
@@ -43,7 +44,8 @@ class Child:
     command: tuple[str, ...]
     foundation: bool = False
     """Others stand on it (broker, village): started first, ended last."""
-    environment: Mapping[str, str] = field(default_factory=dict)
+    log: Path | None = None
+    """File its stdout and stderr are appended to; the supervisor's own where None."""
 
 
 @dataclass(slots=True)
@@ -99,9 +101,12 @@ class Supervisor:
     def _start(self, one: _Running) -> None:
         tether = str(Path(__file__).with_name("tether.py"))
         command = [sys.executable, "-I", "-S", tether, str(os.getpid()), *one.child.command]
-        one.process = subprocess.Popen(  # noqa: S603 - our own command lines, no shell
-            command, stdin=subprocess.DEVNULL, env={**os.environ, **one.child.environment}
-        )
+        # A session of its own: Ctrl-C in a terminal reaches the supervisor alone, which then ends all in order.
+        with contextlib.ExitStack() as stack:
+            output = stack.enter_context(_open_log(one.child.log)) if one.child.log else None
+            one.process = subprocess.Popen(  # noqa: S603 - our own command lines, no shell
+                command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
+            )
         one.started_at = self._clock.monotonic()
         one.starts += 1
 
@@ -147,6 +152,14 @@ def _end_one(process: subprocess.Popen[bytes], deadline: Deadline) -> None:
         log.warning("= process %d did not end in time and is killed", process.pid)
         process.kill()
         process.wait()
+
+
+def _open_log(path: Path) -> IO[bytes]:
+    """The log to append to; a long one is put aside as ``.1`` first."""
+    with contextlib.suppress(FileNotFoundError):
+        if path.stat().st_size > LOG_BYTES:
+            path.replace(path.with_name(path.name + ".1"))
+    return path.open("ab")
 
 
 def _cause(code: int) -> str:

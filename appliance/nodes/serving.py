@@ -1,0 +1,73 @@
+"""The web of both nodes: waitress around the application, with the API and the change feed plugged in."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any
+
+import waitress
+from waitress import wasyncore
+
+from appliance.gateway.feed import ChangeFeed
+from appliance.gateway.rest import blueprint
+from appliance.nodes.parts import Parts, web_key
+from appliance.runtime.settings import host_port
+from appliance.web.app import create_app
+
+if TYPE_CHECKING:
+    from flask import Flask
+
+    from appliance.runtime.service import Service
+
+THREADS = 32
+"""Of the web server; the change feed gives 20 of them to open streams at most."""
+_LOOP_S = 0.5
+
+
+class WebService:
+    """Serves one application on one address; the change feed lives and ends with it."""
+
+    name = "web"
+
+    def __init__(self, app: Flask, feed: ChangeFeed, listen: str) -> None:
+        self._app = app
+        self._feed = feed
+        self._listen = listen
+
+    def run(self, stop: threading.Event) -> None:
+        """Serves until ``stop`` is set; raises OSError when the address is taken."""
+        host, port = host_port(self._listen)
+        sockets: dict[int, Any] = {}
+        server = waitress.create_server(
+            self._app,
+            map=sockets,
+            host=host,
+            port=port,
+            threads=THREADS,
+            ident=None,
+            channel_request_lookahead=1,  # lets a stream notice that its reader has gone
+            clear_untrusted_proxy_headers=False,  # the guard looks at them: a forwarded call is not a local one
+        )
+        self._feed.open()
+        try:
+            while not stop.is_set():
+                wasyncore.loop(timeout=_LOOP_S, map=sockets, use_poll=True, count=1)
+        finally:
+            self._feed.close()
+            server.task_dispatcher.shutdown(timeout=2)
+            server.close()
+
+
+def web(parts: Parts) -> Service:
+    """The web service of a node."""
+    settings = parts.settings
+    store = parts.store(parts.bell("web"))
+    feed = ChangeFeed(store, bell=parts.bell("feed"), stop=parts.stop)
+    app = create_app(
+        store,
+        node_label=settings.node.label,
+        secret=web_key(settings.web.secret_file),
+        blueprints=[blueprint(store, feed=feed)],
+        country=settings.node.country,
+    )
+    return WebService(app, feed, settings.web.listen)
