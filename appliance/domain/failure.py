@@ -93,6 +93,7 @@ CATALOGUE = _table(
     ("input.too-large", Fault.INPUT, False, "This request is too large."),
     ("auth.missing", Fault.INPUT, False, "Log in, or send a token that this node knows."),
     ("auth.scope", Fault.INPUT, False, "This token is not for this. Use one that has the scope."),
+    ("auth.csrf", Fault.INPUT, False, "This page was open too long, or the call did not come from it. Reload the page and try again."),
     ("auth.local", Fault.INPUT, False, "This is shown on the computer itself, or to a token with the scope status:read."),
     ("api.failed", Fault.US, True, "Something went wrong here. It is written in the log; please try again later."),
     ("api.too-many-streams", Fault.US, True, "Too many pages listen here at once. Ask again in a few seconds."),

@@ -37,7 +37,16 @@ def create_user(store: Store, name: str, password: str, *, display: str, role: R
         if tx.one(t.Users.select().where(t.Users.name == plain)) is not None:
             raise Refused(failure("input.name-taken"))
         record = tx.new_id()
-        tx.insert(t.Users, id=record, name=plain, display=display or name, password=hashed, role=role.value, language=language, version=1)
+        tx.insert(
+            t.Users,
+            id=record,
+            name=plain,
+            display=display or name,
+            password=hashed,
+            role=role.value,
+            language=language,
+            version=1,
+        )
         audit.note(tx, "administrator", "user.create", record, role=role.value)
         return Actor(display or name, record, role, language)
 
@@ -97,7 +106,13 @@ def create_token(store: Store, user: UUID, scopes: Iterable[str], label: str) ->
     token = f"fb_{secrets.token_urlsafe(32)}"
     with store.write() as tx:
         tx.insert(
-            t.Tokens, id=tx.new_id(), user=user, digest=_digest(token), scopes=" ".join(sorted(scopes)), label=label, created_at=tx.now.ms
+            t.Tokens,
+            id=tx.new_id(),
+            user=user,
+            digest=_digest(token),
+            scopes=" ".join(sorted(scopes)),
+            label=label,
+            created_at=tx.now.ms,
         )
         audit.note(tx, "administrator", "token.create", user, label=label)
     return token

@@ -71,13 +71,19 @@ def accept(store: Store, draft: Draft, actor: Actor, *, once: Once | None = None
 def reply(store: Store, conversation: UUID, text: str, actor: Actor, *, once: Once | None = None) -> MessageView:
     """Answers the person of a conversation on the line they last used; raises Refused."""
     with store.read() as tx:
-        row = tx.one(t.Conversations.select().where(t.Conversations.id == identity.leading_conversation(tx, conversation)))
+        row = tx.one(
+            t.Conversations.select().where(t.Conversations.id == identity.leading_conversation(tx, conversation))
+        )
         if row is None:
             raise Refused(failure("input.not-found"))
         to = identity.line_of(tx, row["line"])
         asked = tx.value(
             t.Messages.select(t.Messages.id)
-            .where((t.Messages.conversation == row["id"]) & (t.Messages.line == row["line"]) & (t.Messages.direction == Direction.IN.value))
+            .where(
+                (t.Messages.conversation == row["id"])
+                & (t.Messages.line == row["line"])
+                & (t.Messages.direction == Direction.IN.value)
+            )
             .order_by(t.Messages.cursor.desc())
         )
         box = row["box"] if row["box"] != tx.node.name else ""
@@ -91,7 +97,11 @@ def decide(store: Store, message: UUID, event: PartEvent, actor: Actor) -> Messa
         if row is None or row["carrier"] != tx.node.name or event not in _DECISIONS:
             raise Refused(failure("input.not-found" if row is None else "input.state"))
         parts = tx.all(t.Parts.select().where(t.Parts.message == message))
-        fitting = [part for part in parts if row["direction"] == Direction.OUT.value and Outgoing(part["state"]) in _DECISIONS[event]]
+        fitting = [
+            part
+            for part in parts
+            if row["direction"] == Direction.OUT.value and Outgoing(part["state"]) in _DECISIONS[event]
+        ]
         if not fitting:
             raise Refused(failure("input.state"))
         if event is PartEvent.RESEND:
@@ -154,11 +164,7 @@ def _box_of_line(tx: Tx, line: Line) -> str:
 
 def _may_write(tx: Tx, line: int, in_reply_to: UUID | None) -> None:
     """A line that opted out is answered only where it wrote after that (I8)."""
-    out = consent.opted_out(tx, line)
-    if out is None:
-        return
-    asked = tx.one(t.Messages.select().where(t.Messages.id == in_reply_to)) if in_reply_to else None
-    if asked is None or asked["line"] != line or asked["direction"] != Direction.IN.value or asked["cursor"] <= out.cursor:
+    if not consent.may_write(tx, line, in_reply_to):
         raise Refused(failure("consent.opted-out"))
 
 

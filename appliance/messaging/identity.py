@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from uuid import UUID
 
-from peewee import fn
-
 from appliance.domain.address import Line, Scheme
 from appliance.domain.lifecycle import SpanState
 from appliance.store import Tx
 from appliance.store import tables as t
+from appliance.store.sql import fn
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +23,9 @@ class Known:
 
 def line_number(tx: Tx, line: Line) -> int:
     """The local number of ``line``, new where it was never seen."""
-    row = tx.one(t.Lines.select(t.Lines.id).where((t.Lines.address == line.address) & (t.Lines.scheme == line.scheme.value)))
+    row = tx.one(
+        t.Lines.select(t.Lines.id).where((t.Lines.address == line.address) & (t.Lines.scheme == line.scheme.value))
+    )
     if row is not None:
         return int(row["id"])
     number = int(tx.value(t.Lines.select(fn.MAX(t.Lines.id))) or 0) + 1
@@ -113,7 +114,11 @@ def join_people(tx: Tx, line: int) -> None:
     for other in people[1:]:
         _alias(tx, people[0]["id"], other["id"])
         if other["name_hlc"] > people[0]["name_hlc"]:
-            tx.run(t.Contacts.update(name=other["name"], name_hlc=other["name_hlc"]).where(t.Contacts.id == people[0]["id"]))
+            tx.run(
+                t.Contacts.update(name=other["name"], name_hlc=other["name_hlc"]).where(
+                    t.Contacts.id == people[0]["id"]
+                )
+            )
 
 
 def _alias(tx: Tx, lead: UUID, other: UUID) -> None:
@@ -132,7 +137,11 @@ def join_conversations(tx: Tx, contact: UUID, one: UUID, other: UUID) -> None:
     target, source = min(one, other), max(one, other)
     moved = tx.one(t.Conversations.select().where(t.Conversations.id == source)) or {}
     kept = tx.one(t.Conversations.select().where(t.Conversations.id == target)) or {}
-    tx.run(t.Conversations.update(alias_of=target).where((t.Conversations.id == source) | (t.Conversations.alias_of == source)))
+    tx.run(
+        t.Conversations.update(alias_of=target).where(
+            (t.Conversations.id == source) | (t.Conversations.alias_of == source)
+        )
+    )
     tx.run(t.Messages.update(conversation=target).where(t.Messages.conversation == source))
     newest = max((kept, moved), key=lambda row: int(row["last_at"]))
     waits = [row["waiting_since"] for row in (kept, moved) if row["waiting_since"] is not None]

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
 from uuid import UUID
-
-from peewee import fn
 
 from appliance.domain.address import Line, Scheme
 from appliance.domain.failure import Refused, failure
@@ -15,17 +12,22 @@ from appliance.messaging import identity, telling, views
 from appliance.store import Store, Tx, audit
 from appliance.store import tables as t
 from appliance.store.database import Row
+from appliance.store.sql import fn
 
 LONGEST_NAME = 80
 
 
-def conversations(store: Store, *, before: int | None = None, limit: int = 50, waiting: bool = False) -> list[ConversationView]:
+def conversations(
+    store: Store, *, before: int | None = None, limit: int = 50, waiting: bool = False
+) -> list[ConversationView]:
     """Conversations, latest activity first; ``before`` is ``last_at`` of the last row already shown."""
-    query: Any = views.conversation_rows()
+    query = views.conversation_rows()
     if before is not None:
         query = query.where(t.Conversations.last_at < before)
     if waiting:
-        query = query.where(t.Conversations.waiting_since.is_null(False)).order_by(t.Conversations.waiting_since, t.Conversations.id)
+        query = query.where(t.Conversations.waiting_since.is_null(False)).order_by(
+            t.Conversations.waiting_since, t.Conversations.id
+        )
     else:
         query = query.order_by(t.Conversations.last_at.desc(), t.Conversations.id.desc())
     return _conversations(store, query.limit(limit))
@@ -33,14 +35,16 @@ def conversations(store: Store, *, before: int | None = None, limit: int = 50, w
 
 def conversations_since(store: Store, since: int, limit: int) -> list[ConversationView]:
     """Conversations in the order of their creation here, after the cursor ``since``."""
-    query: Any = views.conversation_rows()
-    return _conversations(store, query.where(t.Conversations.cursor > since).order_by(t.Conversations.cursor).limit(limit))
+    query = views.conversation_rows()
+    return _conversations(
+        store, query.where(t.Conversations.cursor > since).order_by(t.Conversations.cursor).limit(limit)
+    )
 
 
 def conversation(store: Store, record: UUID) -> ConversationView | None:
     """One conversation (the leading one, where two were joined)."""
     with store.read() as tx:
-        query: Any = views.conversation_rows()
+        query = views.conversation_rows()
         row = tx.one(query.where(t.Conversations.id == identity.leading_conversation(tx, record)))
         return views.conversation(row) if row else None
 
@@ -55,7 +59,7 @@ def waiting_count(store: Store) -> int:
 def thread(store: Store, conversation: UUID, *, before: int | None = None, limit: int = 200) -> list[MessageView]:
     """The newest messages of a conversation (those before the cursor ``before``), oldest first."""
     with store.read() as tx:
-        query: Any = views.message_rows()
+        query = views.message_rows()
         query = query.where(t.Messages.conversation == identity.leading_conversation(tx, conversation))
         if before is not None:
             query = query.where(t.Messages.cursor < before)
@@ -66,7 +70,7 @@ def thread(store: Store, conversation: UUID, *, before: int | None = None, limit
 def messages_since(store: Store, since: int, limit: int, direction: Direction | None = None) -> list[MessageView]:
     """Messages in the order of their creation here, after the cursor ``since``, with their history."""
     with store.read() as tx:
-        query: Any = views.message_rows()
+        query = views.message_rows()
         query = query.where(t.Messages.cursor > since)
         if direction is not None:
             query = query.where(t.Messages.direction == direction.value)
@@ -119,7 +123,11 @@ def name_contact(store: Store, contact: UUID, name: str, actor: Actor) -> None:
             raise Refused(failure("input.not-found"))
         audit.note(tx, actor.name, "contact.name", leading)
         conversation = identity.conversation_of(tx, leading)
-        box = tx.value(t.Conversations.select(t.Conversations.box).where(t.Conversations.id == conversation)) if conversation else ""
+        box = (
+            tx.value(t.Conversations.select(t.Conversations.box).where(t.Conversations.id == conversation))
+            if conversation
+            else ""
+        )
         peer = telling.audience(tx, str(box or ""))
         if peer is not None:
             telling.contact(tx, leading, peer)
@@ -132,6 +140,10 @@ def _conversations(store: Store, query: object) -> list[ConversationView]:
 
 
 def _contact(tx: Tx, row: Row) -> ContactView:
-    query = t.Lines.select().join(t.ContactLines, on=(t.ContactLines.line == t.Lines.id)).where(t.ContactLines.contact == row["id"])
+    query = (
+        t.Lines.select()
+        .join(t.ContactLines, on=(t.ContactLines.line == t.Lines.id))
+        .where(t.ContactLines.contact == row["id"])
+    )
     lines = tuple(Line(Scheme(r["scheme"]), r["address"]) for r in tx.all(query.order_by(t.Lines.id)))
     return ContactView(row["id"], row["name"], lines, row["created_at"], row["cursor"])

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from peewee import Case
-
 from appliance.domain import retry
 from appliance.domain.address import Line
 from appliance.domain.failure import Failure, failure
@@ -16,15 +14,13 @@ from appliance.messaging import identity, records
 from appliance.store import Store, Tx
 from appliance.store import tables as t
 from appliance.store.database import Row
+from appliance.store.sql import Case
 
 _DUE = (Outgoing.QUEUED.value, Outgoing.WAITING.value)
 
 
-def claim(store: Store, modem: str, *, number: str = "") -> Claim | None:
-    """The next part this modem (IMEI) shall send, or None. Its attempt is committed when this returns.
-
-    ``number`` is the modem's own; a part to it is sent like any other.
-    """
+def claim(store: Store, modem: str) -> Claim | None:
+    """The next part this modem (IMEI) shall send, or None. Its attempt is committed when this returns."""
     with store.read() as look:
         if look.one(_due(look)) is None:
             return None
@@ -57,7 +53,9 @@ def _due(tx: Tx) -> object:
 
 def _expired(tx: Tx, part: Row) -> bool:
     """Whether the part's time is over; an untrusted clock expires nothing (TM2)."""
-    return part["expires_at"] is not None and tx.now.quality is not ClockQuality.NONE and tx.now.ms >= part["expires_at"]
+    return (
+        part["expires_at"] is not None and tx.now.quality is not ClockQuality.NONE and tx.now.ms >= part["expires_at"]
+    )
 
 
 def _begin(tx: Tx, part: Row, modem: str) -> Claim:
@@ -91,7 +89,11 @@ def _begin(tx: Tx, part: Row, modem: str) -> Claim:
 
 
 def _validity_s(tx: Tx, expires_at: int | None) -> int | None:
-    return None if expires_at is None or tx.now.quality is ClockQuality.NONE else max(300, (expires_at - tx.now.ms) // 1000)
+    return (
+        None
+        if expires_at is None or tx.now.quality is ClockQuality.NONE
+        else max(300, (expires_at - tx.now.ms) // 1000)
+    )
 
 
 def accepted(store: Store, attempt: UUID, tp_mr: int) -> None:
@@ -150,7 +152,11 @@ def refuse_waiting(tx: Tx, line: int, why: Failure) -> None:
 def next_due(store: Store) -> float | None:
     """Seconds until a waiting part is due again; None when none waits."""
     with store.read() as tx:
-        query = t.Parts.select(t.Parts.next_try_at).where(t.Parts.state == Outgoing.WAITING.value).order_by(t.Parts.next_try_at)
+        query = (
+            t.Parts.select(t.Parts.next_try_at)
+            .where(t.Parts.state == Outgoing.WAITING.value)
+            .order_by(t.Parts.next_try_at)
+        )
         at = tx.value(query)
         return None if at is None else max(0.0, (at - tx.now.ms) / 1000)
 
@@ -179,4 +185,4 @@ def same_line(one: Line, other: Line) -> bool:
     """Whether two lines are one phone written in national and international form (their last seven digits agree)."""
     digits = [line.address.lstrip("+").lstrip("0") for line in (one, other)]
     shortest = min(len(d) for d in digits)
-    return digits[0] == digits[1] or (shortest >= 7 and digits[0][-shortest:] == digits[1][-shortest:])  # noqa: PLR2004 - a subscriber number
+    return digits[0] == digits[1] or (shortest >= 7 and digits[0][-shortest:] == digits[1][-shortest:])

@@ -23,7 +23,7 @@ def accept_report(store: Store, report: DeliveryReport) -> bool:
     """Keeps a report and applies it to the attempt it speaks of; False when it speaks of none we know."""
     with store.write() as tx:
         attempt = _match(tx, report)
-        kept = content.keep(tx, "", raw=report.raw)
+        kept = content.keep(tx, "", pdu=report.raw)
         tx.insert(
             t.Reports, id=tx.new_id(), modem=report.modem, tp_mr=report.tp_mr, status=report.status, content=kept.id,
             attempt=attempt["id"] if attempt else None, at=tx.now.ms,
@@ -66,15 +66,16 @@ def _apply(tx: Tx, attempt: Row, report: DeliveryReport) -> None:
         return
     state = Outgoing(part["state"])
     why = failure("sms.recipient-rejected", f"status {report.status:#04x}")
-    if state is Outgoing.UNCERTAIN and (report.status == DELIVERED or report.status >= GAVE_UP_FROM or report.status in STILL_TRYING):
+    if state is Outgoing.UNCERTAIN and (
+        report.status == DELIVERED or report.status >= GAVE_UP_FROM or report.status in STILL_TRYING
+    ):
         # Any report proves that the network took it.
         tx.run(t.Attempts.update(state="accepted", tp_mr=report.tp_mr).where(t.Attempts.id == attempt["id"]))
         tx.run(t.Modems.update(last_mr=report.tp_mr).where(t.Modems.imei == report.modem))
         state = records.move_part(tx, part, PartEvent.ACCEPT, tp_mr=report.tp_mr)
         part["state"] = state.value
-    mr = {"tp_mr": part["tp_mr"] if part["tp_mr"] is not None else report.tp_mr}
     if report.status == DELIVERED and state in {Outgoing.SENT, Outgoing.FAILED}:
-        records.move_part(tx, part, PartEvent.DELIVER, **mr)
+        records.move_part(tx, part, PartEvent.DELIVER, tp_mr=report.tp_mr)
     elif report.status >= GAVE_UP_FROM and state is Outgoing.SENT:
-        records.move_part(tx, part, PartEvent.UNDELIVERABLE, failure=why, **mr)
+        records.move_part(tx, part, PartEvent.UNDELIVERABLE, failure=why, tp_mr=report.tp_mr)
     records.settle(tx, attempt["message"], why="report")

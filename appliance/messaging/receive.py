@@ -35,7 +35,13 @@ class Received:
 
 def network_key(sms: IncomingSms) -> bytes:
     """What makes a part the same to the network: sender, service centre time, reference, part and payload; never text alone."""
-    facts = struct.pack(">qiHH", sms.sent_at if sms.sent_at is not None else -1, -1 if sms.reference is None else sms.reference, sms.part, sms.of)
+    facts = struct.pack(
+        ">qiHH",
+        sms.sent_at if sms.sent_at is not None else -1,
+        -1 if sms.reference is None else sms.reference,
+        sms.part,
+        sms.of,
+    )
     payload = hashlib.blake2b(sms.raw, digest_size=16).digest()
     return hashlib.blake2b(facts + payload + str(sms.sender).encode(), digest_size=16).digest()
 
@@ -69,7 +75,7 @@ def keep_undecodable(store: Store, raw: bytes, modem: str, reason: str) -> UUID:
 
 
 def _add(tx: Tx, sms: IncomingSms, key: bytes) -> UUID:
-    kept = content.keep(tx, clean(sms.text), raw=sms.raw)
+    kept = content.keep(tx, clean(sms.text), pdu=sms.raw)
     who = identity.known(tx, sms.sender, box=tx.node.name)
     open_message = _open_message(tx, sms, who.line) if sms.of > 1 else None
     if open_message is None:
@@ -142,7 +148,11 @@ def _join(tx: Tx, message: Row, of: int) -> None:
     query = t.Parts.select(t.Parts.number, t.Content.text).join(t.Content, on=(t.Parts.content == t.Content.id))
     texts = {row["number"]: row["text"] for row in tx.all(query.where(t.Parts.message == message["id"]))}
     missing = [number for number in range(1, of + 1) if number not in texts]
-    text = "".join(texts.get(number) or MISSING_MARK for number in range(1, of + 1)) if missing else "".join(texts[n] or "" for n in range(1, of + 1))
+    text = (
+        "".join(texts.get(number) or MISSING_MARK for number in range(1, of + 1))
+        if missing
+        else "".join(texts[n] or "" for n in range(1, of + 1))
+    )
     kept = content.keep(tx, text)
     old = message["content"]
     state = Incoming.INCOMPLETE if missing else Incoming.RECEIVED
@@ -156,12 +166,12 @@ def _join(tx: Tx, message: Row, of: int) -> None:
 def _obey(tx: Tx, message: UUID, who: identity.Known) -> None:
     """STOP and START: one confirmation of a STOP, and what still waits for that line is refused."""
     row = tx.one(
-        t.Messages.select(t.Messages.encoding, t.Content.text).join(t.Content, on=(t.Messages.content == t.Content.id)).where(
-            t.Messages.id == message
-        )
+        t.Messages.select(t.Messages.encoding, t.Content.text)
+        .join(t.Content, on=(t.Messages.content == t.Content.id))
+        .where(t.Messages.id == message)
     )
     heard = wish(row["text"] or "") if row and row["encoding"] != Encoding.BINARY.value else None
-    if heard is None or not consent.hear(tx, who.line, message, heard):
+    if heard is None or not consent.hear(tx, who.line, message, heard, box=tx.node.name):
         return
     audit.note(tx, "sender", f"consent.{heard.value}", message)
     if heard is Wish.START:

@@ -21,8 +21,8 @@ from appliance.store.journal import JournalEntry, Lane
 from appliance.wire.kinds import (
     ConsentEntry,
     ContactEntry,
-    EraseEntry,
     EntryError,
+    EraseEntry,
     LineEntry,
     MessageEntry,
     StateEntry,
@@ -63,7 +63,11 @@ def _line(tx: Tx, lane: Lane, entry: LineEntry, beside: Beside) -> None:
     if beside is None or not content.fits(beside, entry.digest):
         raise _Parked("a line without its address")
     number = identity.line_number(tx, Line(Scheme(entry.scheme), beside[1]))
-    tx.upsert(t.LineRefs, {"peer": lane.peer, "epoch": lane.epoch, "lane": lane.lane, "number": entry.number}, {"line": number})
+    tx.upsert(
+        t.LineRefs,
+        {"peer": lane.peer, "epoch": lane.epoch, "lane": lane.lane, "number": entry.number},
+        {"line": number},
+    )
 
 
 def _contact(tx: Tx, lane: Lane, entry: ContactEntry, beside: Beside) -> None:
@@ -125,10 +129,7 @@ def _carry(tx: Tx, entry: MessageEntry, line: int, has_text: bool) -> None:  # n
     """A message another node asks this one to send."""
     text = content.read(tx, entry.content) if has_text else None
     records.add_parts(tx, entry.message, split(text[1] if text else ""))
-    out = consent.opted_out(tx, line)
-    asked = tx.one(t.Messages.select().where(t.Messages.id == entry.in_reply_to)) if entry.in_reply_to else None
-    allowed = out is None or (asked is not None and asked["cursor"] > out.cursor)
-    why = "consent.opted-out" if not allowed else "" if text else "input.empty"
+    why = "consent.opted-out" if not consent.may_write(tx, line, entry.in_reply_to) else "" if text else "input.empty"
     for part in tx.all(t.Parts.select().where(t.Parts.message == entry.message)) if why else []:
         records.move_part(tx, part, PartEvent.REFUSE, failure=failure(why))
     records.settle(tx, entry.message)
@@ -177,7 +178,10 @@ def _consent(tx: Tx, lane: Lane, entry: ConsentEntry, _beside: Beside) -> None:
     if entry.state not in {"in", "out"}:
         raise _Parked("an unknown state of consent")
     line = _ref(tx, lane, entry.line)
-    consent.put(tx, entry.event, line=line, purpose=entry.purpose[:40], state=entry.state, at=entry.at, message=entry.message)
+    tx.saw(entry.hlc)
+    consent.put(
+        tx, entry.event, line=line, purpose=entry.purpose[:40], state=entry.state, hlc=entry.hlc, message=entry.message
+    )
     if entry.state == "out":
         outbox.refuse_waiting(tx, line, failure("consent.opted-out"))
     contact = identity.contact_of_line(tx, line)

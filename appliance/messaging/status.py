@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from peewee import fn
-
 from appliance.domain.failure import Failure
 from appliance.domain.lifecycle import LinkState, ModemState, Outgoing
 from appliance.domain.records import Change, LinkView, ModemStatus, QueueView, StatusView
@@ -12,6 +10,7 @@ from appliance.messaging.telling import HUB
 from appliance.store import Store, Tx, journal
 from appliance.store import tables as t
 from appliance.store.database import Row
+from appliance.store.sql import fn
 
 _QUEUED = (Outgoing.QUEUED.value, Outgoing.WAITING.value, Outgoing.HELD.value)
 
@@ -62,7 +61,9 @@ def prune_changes(store: Store, *, keep: int) -> int:
 def _queue(tx: Tx) -> QueueView:
     # Only states the partial index covers, so that a million delivered messages cost nothing here.
     open_states = (*_QUEUED, Outgoing.SENDING.value, Outgoing.UNCERTAIN.value, Outgoing.FAILED.value)
-    query = t.Messages.select(t.Messages.state, fn.COUNT(t.Messages.id).alias("n")).where(t.Messages.state.in_(open_states))
+    query = t.Messages.select(t.Messages.state, fn.COUNT(t.Messages.id).alias("n")).where(
+        t.Messages.state.in_(open_states)
+    )
     counts = {row["state"]: row["n"] for row in tx.all(query.group_by(t.Messages.state))}
     return QueueView(
         queued=sum(counts.get(state, 0) for state in _QUEUED),

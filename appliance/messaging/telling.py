@@ -27,7 +27,9 @@ def contact(tx: Tx, record: UUID, peer: str, *, lane: int = journal.CONVERSATION
     row = tx.one(t.Contacts.select().where(t.Contacts.id == record))
     if row is None:
         return
-    lines = [r["line"] for r in tx.all(t.ContactLines.select(t.ContactLines.line).where(t.ContactLines.contact == record))]
+    lines = [
+        r["line"] for r in tx.all(t.ContactLines.select(t.ContactLines.line).where(t.ContactLines.contact == record))
+    ]
     numbers = tuple(sorted(journal.line_number(tx, peer, lane, line) for line in lines))
     kept = content.keep(tx, row["name"]) if row["name"] else None
     entry = ContactEntry(record, numbers, row["name_hlc"], kept.digest if kept else b"", row["alias_of"])
@@ -86,5 +88,5 @@ def consent(tx: Tx, event: UUID, peer: str) -> None:
     if row is None:
         return
     number = journal.line_number(tx, peer, journal.URGENT, row["line"])
-    entry = ConsentEntry(event, number, row["purpose"], row["state"], row["message"], row["at"])
+    entry = ConsentEntry(event, number, row["purpose"], row["state"], row["message"], row["hlc"])
     journal.append(tx, peer, journal.URGENT, entry)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from typing import Any
 from uuid import UUID
 
 from appliance.domain.address import Line, Scheme
@@ -45,7 +46,7 @@ def message(tx: Tx, record: UUID) -> MessageView:
     return messages(tx, [row], history=True)[0]
 
 
-def message_rows() -> object:
+def message_rows() -> Any:
     """The query behind every list of messages; add where, order and limit."""
     return (
         t.Messages.select(t.Messages, t.Content.text, t.Lines.scheme, t.Lines.address)
@@ -118,7 +119,7 @@ def _parts(row: Row, parts: list[Row]) -> tuple[PartView, ...]:
     return tuple(PartView(n, row["parts"], row["state"]) for n in range(1, row["parts"] + 1) if n not in missing)
 
 
-def conversation_rows() -> object:
+def conversation_rows() -> Any:
     """The query behind every list of conversations; add where, order and limit."""
     last = t.Messages.alias("last")
     query = t.Conversations.select(
@@ -133,7 +134,11 @@ def conversation_rows() -> object:
         .join(last, "LEFT OUTER JOIN", on=(t.Conversations.last_message == last.id))
         .join(t.Content, "LEFT OUTER JOIN", on=(last.content == t.Content.id))
         .switch(t.Conversations)
-        .join(t.Consent, "LEFT OUTER JOIN", on=((t.Consent.line == t.Conversations.line) & (t.Consent.purpose == "messages")))
+        .join(
+            t.Consent,
+            "LEFT OUTER JOIN",
+            on=((t.Consent.line == t.Conversations.line) & (t.Consent.purpose == "messages")),
+        )
         .where(t.Conversations.alias_of.is_null())
     )
 

@@ -41,5 +41,7 @@ def _rows(tx: Tx) -> Iterator[Row]:
 
 
 def _hash(before: bytes, row: Mapping[str, object]) -> bytes:
-    facts = json.dumps([row[name] for name in ("seq", "at", "actor", "action", "subject", "detail")], ensure_ascii=False)
+    facts = json.dumps(
+        [row[name] for name in ("seq", "at", "actor", "action", "subject", "detail")], ensure_ascii=False
+    )
     return hashlib.blake2b(before + facts.encode("utf-8", "surrogatepass"), digest_size=16).digest()

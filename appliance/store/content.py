@@ -20,7 +20,9 @@ class Kept:
     digest: bytes
 
 
-def keep(tx: Tx, text: str, *, raw: bytes | None = None, sealed_to: str | None = None, sealed: bytes | None = None) -> Kept:
+def keep(
+    tx: Tx, text: str, *, pdu: bytes | None = None, sealed_to: str | None = None, sealed: bytes | None = None
+) -> Kept:
     """Stores a text (and the PDU it came in) and gives its reference.
 
     With ``sealed_to`` only the ``sealed`` bytes are written, never the text: the box itself cannot read it afterwards (I11).
@@ -29,7 +31,7 @@ def keep(tx: Tx, text: str, *, raw: bytes | None = None, sealed_to: str | None =
     digest = digest_of(salt, text)
     record = tx.new_id()
     if sealed_to is None:
-        tx.insert(t.Content, id=record, text=text, raw=raw, salt=salt, digest=digest)
+        tx.insert(t.Content, id=record, text=text, pdu=pdu, salt=salt, digest=digest)
     else:
         tx.insert(t.Content, id=record, digest=digest, sealed_to=sealed_to, sealed=sealed)
     return Kept(record, digest)
@@ -67,7 +69,7 @@ def read(tx: Tx, record: UUID) -> tuple[bytes, str] | None:
 def erase(tx: Tx, record: UUID) -> None:
     """Removes the content for good and leaves a tombstone with its digest."""
     tx.run(
-        t.Content.update(text=None, raw=None, salt=None, sealed=None, erased_at=tx.now.ms).where(
+        t.Content.update(text=None, pdu=None, salt=None, sealed=None, erased_at=tx.now.ms).where(
             (t.Content.id == record) & t.Content.erased_at.is_null()
         )
     )

@@ -14,14 +14,14 @@ from pathlib import Path
 from typing import IO, Any
 from uuid import UUID
 
-from peewee import Database, Query
+from peewee import Database, DatabaseError, Query
 
 from appliance.domain.ids import INCARNATION_BITS, Incarnation, make_id
 from appliance.domain.records import Moment
 from appliance.runtime.bell import Bell
 from appliance.runtime.clock import Clock
 from appliance.store import tables as t
-from appliance.store.dialect import Dialect, StoreError, check_sqlite, connect
+from appliance.store.dialect import Dialect, StoreError, check_sqlite, connect, execute, explain
 from appliance.store.migrations import LATEST, STEPS
 
 log = logging.getLogger(__name__)
@@ -43,7 +43,9 @@ class NodeInfo:
 class Tx:
     """One transaction. Reading methods take peewee queries and give plain dicts."""
 
-    def __init__(self, database: Database, dialect: Dialect, now: Moment, *, write: bool, entropy: Callable[[int], bytes]) -> None:
+    def __init__(
+        self, database: Database, dialect: Dialect, now: Moment, *, write: bool, entropy: Callable[[int], bytes]
+    ) -> None:
         self.database = database
         self.dialect = dialect
         self.now = now
@@ -59,25 +61,25 @@ class Tx:
         """This node."""
         return NodeInfo(self._node["name"], self._node["kind"], Incarnation(self._node["incarnation"]))
 
-    def _locked(self, query: Any) -> Any:  # noqa: ANN401 - peewee's query classes
+    def _locked(self, query: Any) -> Any:
         clause = self.dialect.lock_clause()
         return query.for_update(clause) if self._write and clause else query
 
-    def all(self, query: Any) -> list[Row]:  # noqa: ANN401 - peewee's query classes
+    def all(self, query: Any) -> list[Row]:
         """All rows of a SELECT."""
         return list(query.dicts().execute(self.database))
 
-    def one(self, query: Any) -> Row | None:  # noqa: ANN401 - peewee's query classes
+    def one(self, query: Any) -> Row | None:
         """The first row of a SELECT, or None."""
         rows = self.all(query.limit(1))
         return rows[0] if rows else None
 
-    def value(self, query: Any) -> Any:  # noqa: ANN401 - a scalar of any type
+    def value(self, query: Any) -> Any:
         """The first column of the first row, or None."""
         rows = list(query.tuples().limit(1).execute(self.database))
         return rows[0][0] if rows else None
 
-    def lock(self, query: Any) -> Row | None:  # noqa: ANN401 - peewee's query classes
+    def lock(self, query: Any) -> Row | None:
         """The first row, held until commit."""
         return self.one(self._locked(query))
 
@@ -86,7 +88,7 @@ class Tx:
         result = query.execute(self.database)
         return result if isinstance(result, int) else 0
 
-    def insert(self, table: type[t.Table], **values: Any) -> None:  # noqa: ANN401 - columns have many types
+    def insert(self, table: type[t.Table], **values: Any) -> None:
         """Adds one row."""
         table.insert(**values).execute(self.database)
 
@@ -97,7 +99,11 @@ class Tx:
         if values:
             query = query.on_conflict(conflict_target=columns, update=dict(values))
         else:
-            query = query.on_conflict(conflict_target=columns, action="IGNORE") if self.dialect.is_sqlite else query.on_conflict_ignore()
+            query = (
+                query.on_conflict(conflict_target=columns, action="IGNORE")
+                if self.dialect.is_sqlite
+                else query.on_conflict_ignore()
+            )
         query.execute(self.database)
 
     def counter(self) -> int:
@@ -136,7 +142,14 @@ class Store:
     """One node's database, open. Threads may share it; each has its own connection."""
 
     def __init__(
-        self, database: Database, dialect: Dialect, *, clock: Clock, bell: Bell | None, entropy: Callable[[int], bytes], lock: IO[bytes] | None
+        self,
+        database: Database,
+        dialect: Dialect,
+        *,
+        clock: Clock,
+        bell: Bell | None,
+        entropy: Callable[[int], bytes],
+        lock: IO[bytes] | None,
     ) -> None:
         self.database = database
         self.dialect = dialect
@@ -186,7 +199,13 @@ class Store:
 
 
 def open_store(
-    url: str, *, node: str, kind: str, clock: Clock, bell: Bell | None = None, entropy: Callable[[int], bytes] = os.urandom
+    url: str,
+    *,
+    node: str,
+    kind: str,
+    clock: Clock,
+    bell: Bell | None = None,
+    entropy: Callable[[int], bytes] = os.urandom,
 ) -> Store:
     """The store at ``url``, created or migrated as needed, checked after an unclean stop.
 
@@ -204,7 +223,10 @@ def open_store(
             check_sqlite(database, deep=alone and _was_unclean(dialect.path))
         _migrate(store)
         _introduce(store, node=node, kind=kind)
-    except BaseException:
+    except DatabaseError as error:
+        store.close()
+        raise explain(error) from error
+    except StoreError:
         store.close()
         raise
     if lock is not None:
@@ -237,23 +259,23 @@ def _migrate(store: Store) -> None:
     if version == LATEST:
         return
     if version and dialect.path is not None:
-        database.execute_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+        execute(database, "PRAGMA wal_checkpoint(TRUNCATE)")
         shutil.copy2(dialect.path, f"{dialect.path}.before-{LATEST}")
     with dialect.begin(database, write=True):
         if not dialect.is_sqlite:
-            database.execute_sql("SELECT pg_advisory_xact_lock(7305)")
+            execute(database, "SELECT pg_advisory_xact_lock(7305)")
         for number in range(_version(database, dialect), LATEST):
             for statement in STEPS[number]:
-                database.execute_sql(statement.format(**dialect.types))
-        database.execute_sql("DELETE FROM schema_version")
-        database.execute_sql(f"INSERT INTO schema_version (version) VALUES ({LATEST})")
+                execute(database, statement.format(**dialect.types))
+        execute(database, "DELETE FROM schema_version")
+        t.SchemaVersion.insert(version=LATEST).execute(database)
     log.info("= schema %d → %d", version, LATEST)
 
 
 def _version(database: Database, dialect: Dialect) -> int:
     if "schema_version" not in dialect.table_names(database):
-        database.execute_sql("CREATE TABLE IF NOT EXISTS schema_version (version INTEGER NOT NULL)")
-    row = database.execute_sql("SELECT max(version) FROM schema_version").fetchone()
+        execute(database, "CREATE TABLE IF NOT EXISTS schema_version (version INTEGER NOT NULL)")
+    row = execute(database, "SELECT max(version) FROM schema_version").fetchone()
     return int(row[0] or 0)
 
 
@@ -262,6 +284,18 @@ def _introduce(store: Store, *, node: str, kind: str) -> None:
         row = tx.one(t.Node.select())
         if row is None:
             raw = int.from_bytes(tx.entropy(8), "big") >> (64 - INCARNATION_BITS)
-            tx.insert(t.Node, id=1, name=node, kind=kind, incarnation=raw | 1 << 40, counter=0, hlc=0, boots=1, created_at=tx.now.ms)
+            tx.insert(
+                t.Node,
+                id=1,
+                name=node,
+                kind=kind,
+                incarnation=raw | 1 << 40,
+                counter=0,
+                hlc=0,
+                boots=1,
+                created_at=tx.now.ms,
+            )
         elif (row["name"], row["kind"]) != (node, kind):
-            raise StoreError(f"This database belongs to the {row['kind']} {row['name']!r}. Point the settings of {kind} {node!r} at another file.")
+            raise StoreError(
+                f"This database belongs to the {row['kind']} {row['name']!r}. Point the settings of {kind} {node!r} at another file."
+            )

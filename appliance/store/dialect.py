@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from peewee import Database, PostgresqlDatabase, SqliteDatabase
+from peewee import Database, DatabaseError, OperationalError, PostgresqlDatabase, SqliteDatabase
 
 BUSY_TIMEOUT_S = 30
 
@@ -30,7 +29,7 @@ class Dialect:
         """Whether this is the embedded default."""
         return self.name == "sqlite"
 
-    def begin(self, database: Database, *, write: bool) -> Any:  # noqa: ANN401 - peewee's context manager is untyped
+    def begin(self, database: Database, *, write: bool) -> Any:
         """A transaction; a writing one takes its lock at once, so that read-then-write cannot fail half-way."""
         if self.is_sqlite:
             return database.atomic("IMMEDIATE" if write else "DEFERRED")
@@ -79,7 +78,17 @@ def connect(url: str) -> tuple[Database, Dialect]:
             connect_timeout=10,
         )
         return postgres, Dialect("postgresql", _POSTGRES_TYPES, None)
-    raise StoreError("The database address must begin with sqlite:/// or postgresql://. Correct store.url in the settings.")
+    raise StoreError(
+        "The database address must begin with sqlite:/// or postgresql://. Correct store.url in the settings."
+    )
+
+
+def execute(database: Database, statement: str) -> Any:  # the cursor of a driver
+    """Executes a statement that has no place in a query builder (schema, pragmas)."""
+    return database.execute_sql(statement)  # type: ignore[no-untyped-call]  # peewee leaves this method untyped
+
+
+DAMAGED = "The database file is damaged. Restore the last backup."
 
 
 def check_sqlite(database: Database, *, deep: bool) -> None:
@@ -87,13 +96,18 @@ def check_sqlite(database: Database, *, deep: bool) -> None:
 
     Raises StoreError.
     """
-    if database.execute_sql("PRAGMA synchronous").fetchone()[0] != PRAGMAS["synchronous"]:
-        raise StoreError("The database does not write safely (synchronous is not FULL). Start again; if this stays, report it.")
-    if not deep:
-        return
-    try:
-        answer = database.execute_sql("PRAGMA quick_check(1)").fetchone()[0]
-    except sqlite3.DatabaseError as error:
-        raise StoreError("The database file is damaged. Restore the last backup.") from error
-    if answer != "ok":
-        raise StoreError("The database file is damaged. Restore the last backup.")
+    if execute(database, "PRAGMA synchronous").fetchone()[0] != PRAGMAS["synchronous"]:
+        raise StoreError(
+            "The database does not write safely (synchronous is not FULL). Start again; if this stays, report it."
+        )
+    if deep and execute(database, "PRAGMA quick_check(1)").fetchone()[0] != "ok":
+        raise StoreError(DAMAGED)
+
+
+def explain(error: DatabaseError) -> StoreError:
+    """What a database's error at opening means to the person who must act."""
+    if isinstance(error, OperationalError):
+        return StoreError(
+            f"The database cannot be opened ({error}). Check that it runs, that the disk has room and the folder is ours."
+        )
+    return StoreError(DAMAGED)

@@ -78,7 +78,7 @@ def append(tx: Tx, peer: str, lane: int, entry: Entry, *, content_id: UUID | Non
     tx.insert(t.Journal, peer=peer, epoch=epoch, lane=lane, seq=seq, body=body, hash=digest, content=content_id, at=at)
     where = (t.JournalHeads.peer == peer) & (t.JournalHeads.epoch == epoch) & (t.JournalHeads.lane == lane)
     tx.run(t.JournalHeads.update(seq=seq, hash=digest, at=at).where(where))
-    return seq
+    return int(seq)
 
 
 def append_erasure(tx: Tx, peer: str, record: UUID) -> int:
@@ -103,7 +103,9 @@ def line_number(tx: Tx, peer: str, lane: int, line: int) -> int:
 
 def outgoing(tx: Tx, peer: str) -> list[Outgoing]:
     """All our lanes towards ``peer``."""
-    rows = tx.all(t.JournalHeads.select().where(t.JournalHeads.peer == peer).order_by(t.JournalHeads.epoch, t.JournalHeads.lane))
+    rows = tx.all(
+        t.JournalHeads.select().where(t.JournalHeads.peer == peer).order_by(t.JournalHeads.epoch, t.JournalHeads.lane)
+    )
     return [Outgoing(Lane(peer, r["epoch"], r["lane"]), r["seq"], r["acked"], r["stable"]) for r in rows]
 
 
@@ -156,7 +158,11 @@ def waiting(tx: Tx, peer: str) -> tuple[int, int | None]:
         missing = lane.highest - lane.acked
         if missing > 0:
             total += missing
-            at = tx.value(t.Journal.select(fn.MIN(t.Journal.at)).where(_of(t.Journal, lane.lane) & (t.Journal.seq == lane.acked + 1)))
+            at = tx.value(
+                t.Journal.select(fn.MIN(t.Journal.at)).where(
+                    _of(t.Journal, lane.lane) & (t.Journal.seq == lane.acked + 1)
+                )
+            )
             oldest = at if oldest is None else min(oldest, at or oldest)
     return total, oldest
 
@@ -172,7 +178,9 @@ def cursor(tx: Tx, lane: Lane) -> Cursor:
 def cursors(tx: Tx, peer: str) -> list[tuple[Lane, Cursor]]:
     """All lanes received from ``peer``."""
     rows = tx.all(t.Cursors.select().where(t.Cursors.peer == peer).order_by(t.Cursors.epoch, t.Cursors.lane))
-    return [(Lane(peer, r["epoch"], r["lane"]), Cursor(r["applied"], bytes(r["hash"]), r["stable"], r["at"])) for r in rows]
+    return [
+        (Lane(peer, r["epoch"], r["lane"]), Cursor(r["applied"], bytes(r["hash"]), r["stable"], r["at"])) for r in rows
+    ]
 
 
 def received_hash(tx: Tx, lane: Lane, seq: int) -> bytes | None:
@@ -208,7 +216,7 @@ def _head(tx: Tx, peer: str, epoch: int, lane: int) -> Row:
     return new
 
 
-def _hash(tx: Tx, table: type[t.Journal] | type[t.Received], lane: Lane, seq: int) -> bytes | None:
+def _hash(tx: Tx, table: type[t.Journal | t.Received], lane: Lane, seq: int) -> bytes | None:
     value = tx.value(table.select(table.hash).where(_of(table, lane) & (table.seq == seq)))
     return None if value is None else bytes(value)
 

@@ -21,7 +21,7 @@ _FIRST: tuple[str, ...] = (
     "CREATE INDEX conversations_contact ON conversations (contact)",
     "CREATE INDEX conversations_latest ON conversations (last_at, id)",
     "CREATE INDEX conversations_waiting ON conversations (waiting_since) WHERE waiting_since IS NOT NULL",
-    "CREATE TABLE content (id {id} PRIMARY KEY, text {text}, raw {blob}, salt {blob}, digest {blob} NOT NULL, sealed_to {text}, sealed {blob},"
+    "CREATE TABLE content (id {id} PRIMARY KEY, text {text}, pdu {blob}, salt {blob}, digest {blob} NOT NULL, sealed_to {text}, sealed {blob},"
     " erased_at {big})",
     "CREATE TABLE messages (id {id} PRIMARY KEY, cursor {big} NOT NULL UNIQUE, conversation {id} NOT NULL REFERENCES conversations (id),"
     " contact {id} NOT NULL, line {big} NOT NULL REFERENCES lines (id), direction {text} NOT NULL, channel {text} NOT NULL,"
@@ -48,9 +48,9 @@ _FIRST: tuple[str, ...] = (
     "CREATE INDEX history_message ON history (message, cursor)",
     "CREATE TABLE reports (id {id} PRIMARY KEY, modem {text} NOT NULL, tp_mr {int} NOT NULL, status {int} NOT NULL, content {id} NOT NULL,"
     " attempt {id}, at {big} NOT NULL)",
-    "CREATE TABLE consent (line {big} NOT NULL, purpose {text} NOT NULL, state {text} NOT NULL, at {big} NOT NULL, cursor {big} NOT NULL,"
+    "CREATE TABLE consent (line {big} NOT NULL, purpose {text} NOT NULL, state {text} NOT NULL, hlc {big} NOT NULL, event {id} NOT NULL,"
     " PRIMARY KEY (line, purpose))",
-    "CREATE TABLE consent_events (id {id} PRIMARY KEY, line {big} NOT NULL, purpose {text} NOT NULL, state {text} NOT NULL, at {big} NOT NULL,"
+    "CREATE TABLE consent_events (id {id} PRIMARY KEY, line {big} NOT NULL, purpose {text} NOT NULL, state {text} NOT NULL, hlc {big} NOT NULL,"
     " message {id})",
     "CREATE TABLE journal (peer {text} NOT NULL, epoch {big} NOT NULL, lane {int} NOT NULL, seq {big} NOT NULL, body {blob} NOT NULL,"
     " hash {blob} NOT NULL, content {id}, at {big} NOT NULL, PRIMARY KEY (peer, epoch, lane, seq))",

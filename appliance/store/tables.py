@@ -17,6 +17,15 @@ class Table(Model):
         legacy_table_names = False
 
 
+class SchemaVersion(Table):
+    """The step of the migrations this database stands at."""
+
+    version = IntegerField()
+
+    class Meta:
+        primary_key = False
+
+
 class Node(Table):
     """This node: one row, locked by every writing transaction."""
 
@@ -74,7 +83,7 @@ class Content(Table):
 
     id = BinaryUUIDField(primary_key=True)
     text = TextField(null=True)
-    raw = BlobField(null=True)
+    pdu = BlobField(null=True)
     salt = BlobField(null=True)
     digest = BlobField()
     sealed_to = TextField(null=True)
@@ -180,8 +189,8 @@ class Consent(Table):
     line = BigIntegerField()
     purpose = TextField()
     state = TextField()
-    at = BigIntegerField()
-    cursor = BigIntegerField()
+    hlc = BigIntegerField()
+    event = BinaryUUIDField()
 
     class Meta:
         primary_key = CompositeKey("line", "purpose")
@@ -192,7 +201,7 @@ class ConsentEvents(Table):
     line = BigIntegerField()
     purpose = TextField()
     state = TextField()
-    at = BigIntegerField()
+    hlc = BigIntegerField()
     message = BinaryUUIDField(null=True)
 
 

@@ -103,7 +103,7 @@ class ConsentEntry:
     purpose: str
     state: str
     message: UUID | None
-    at: int
+    hlc: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,13 +125,13 @@ _FIELDS: Mapping[Kind, tuple[type[Any], str, tuple[str, ...]]] = {
     Kind.CONTACT: (ContactEntry, "contact", ("lines", "name_hlc", "digest", "alias_of")),
     Kind.MESSAGE: (MessageEntry, "message", _MESSAGE_FIELDS),
     Kind.STATE: (StateEntry, "message", ("state", "attempt", "failure", "parts", "next_try_at")),
-    Kind.CONSENT: (ConsentEntry, "event", ("line", "purpose", "state", "message", "at")),
+    Kind.CONSENT: (ConsentEntry, "event", ("line", "purpose", "state", "message", "hlc")),
     Kind.ERASE: (EraseEntry, "content", ()),
 }
 _KIND_OF: Mapping[type[Any], Kind] = {row[0]: kind for kind, row in _FIELDS.items()}
 _IDS = frozenset({"conversation", "contact", "message", "content", "in_reply_to", "alias_of", "event"})
 _TYPES: Mapping[str, type[Any] | tuple[type[Any], ...]] = {
-    "number": int, "line": int, "parts_count": int, "name_hlc": int, "at": int, "attempt": int, "scheme": str, "direction": str,
+    "number": int, "line": int, "parts_count": int, "name_hlc": int, "hlc": int, "at": int, "attempt": int, "scheme": str, "direction": str,
     "carrier": str, "state": str, "encoding": str, "clock": str, "channel": str, "author": str, "priority": str,
     "failure": str, "purpose": str, "digest": bytes, "lines": (list, tuple), "missing": (list, tuple),
     "expires_at": (int, type(None)), "next_try_at": (int, type(None)),
@@ -174,7 +174,7 @@ def decode_body(raw: bytes, *, epoch: int) -> Body:
         value = cbor2.loads(raw)
     except (cbor2.CBORDecodeError, ValueError, OverflowError, RecursionError, TypeError) as error:
         raise EntryError(f"not CBOR: {type(error).__name__}") from error
-    if not isinstance(value, list) or len(value) != 4:  # noqa: PLR2004 - the four fields of a body
+    if not isinstance(value, list) or len(value) != 4:
         raise EntryError("a body has four fields")
     kind, subject, delta, fields = value
     if not _is_int(kind) or not _is_int(delta) or not isinstance(fields, dict):
@@ -203,7 +203,7 @@ def _build(kind: Kind, subject: object, fields: dict[Any, Any], epoch: int) -> t
     return entry, extra
 
 
-def _value(kind: Kind, name: str, value: object, epoch: int) -> Any:  # noqa: ANN401 - fields have many types
+def _value(kind: Kind, name: str, value: object, epoch: int) -> Any:
     if name in _IDS:
         return _unpack(value, epoch)
     if name == "parts":
@@ -220,16 +220,16 @@ def _value(kind: Kind, name: str, value: object, epoch: int) -> Any:  # noqa: AN
     return value
 
 
-def _parts(kind: Kind, value: object) -> Any:  # noqa: ANN401 - a count in MESSAGE, a table in STATE
+def _parts(kind: Kind, value: object) -> Any:
     if kind is Kind.MESSAGE:
-        if not _is_int(value) or not 0 <= value <= 255:  # type: ignore[operator]  # noqa: PLR2004 - §9.2.3.24.1
+        if not _is_int(value) or not 0 <= value <= 255:  # type: ignore[operator]
             raise EntryError("MESSAGE.parts is out of range")
         return value
     if not isinstance(value, list | tuple):
         raise EntryError("STATE.parts is no table")
     rows = []
     for row in value:
-        if not isinstance(row, list | tuple) or len(row) != 4:  # noqa: PLR2004 - number, state, TP-MR, attempts
+        if not isinstance(row, list | tuple) or len(row) != 4:
             raise EntryError("STATE.parts has a malformed row")
         number, state, tp_mr, attempts = row
         if not (_is_int(number) and isinstance(state, str) and _is_int(tp_mr) and _is_int(attempts)):
@@ -247,7 +247,7 @@ def _unpack(value: object, epoch: int) -> UUID:
     try:
         if isinstance(value, int) and not isinstance(value, bool):
             return make_id(Incarnation(epoch), value)
-        if isinstance(value, bytes) and len(value) == 16:  # noqa: PLR2004 - the size of a UUID
+        if isinstance(value, bytes) and len(value) == 16:
             record = UUID(bytes=value)
             split_id(record)
             return record
