@@ -88,5 +88,5 @@ def consent(tx: Tx, event: UUID, peer: str) -> None:
     if row is None:
         return
     number = journal.line_number(tx, peer, journal.URGENT, row["line"])
-    entry = ConsentEntry(event, number, row["purpose"], row["state"], row["message"], row["hlc"])
+    entry = ConsentEntry(event, number, row["purpose"], row["state"], row["hlc"], row["message"])
     journal.append(tx, peer, journal.URGENT, entry)

@@ -102,8 +102,8 @@ class ConsentEntry:
     line: int
     purpose: str
     state: str
-    message: UUID | None
     hlc: int
+    message: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +125,7 @@ _FIELDS: Mapping[Kind, tuple[type[Any], str, tuple[str, ...]]] = {
     Kind.CONTACT: (ContactEntry, "contact", ("lines", "name_hlc", "digest", "alias_of")),
     Kind.MESSAGE: (MessageEntry, "message", _MESSAGE_FIELDS),
     Kind.STATE: (StateEntry, "message", ("state", "attempt", "failure", "parts", "next_try_at")),
-    Kind.CONSENT: (ConsentEntry, "event", ("line", "purpose", "state", "message", "hlc")),
+    Kind.CONSENT: (ConsentEntry, "event", ("line", "purpose", "state", "hlc", "message")),
     Kind.ERASE: (EraseEntry, "content", ()),
 }
 _KIND_OF: Mapping[type[Any], Kind] = {row[0]: kind for kind, row in _FIELDS.items()}
