@@ -41,7 +41,10 @@ class Window:
 
     batches: int = 4
     size: int = 64 * 1024
-    batch_size: int = 8 * 1024
+    batch_size: int = 4 * 1024
+    """Bytes of a batch at first; between ``smallest`` and ``largest`` as the measured answers allow."""
+    smallest: int = 2 * 1024
+    largest: int = 16 * 1024
     batch_entries: int = 200
 
 
@@ -90,6 +93,7 @@ class Sender:
     def __init__(self, window: Window | None = None) -> None:
         self._window = window or Window()
         self._credit = self._window.size
+        self._batch_size = self._window.batch_size
         self._nonce = 0
         self._number = 0
         self._lanes: dict[LaneKey, _Lane] = {}
@@ -140,6 +144,13 @@ class Sender:
             lane.flights.clear()
             lane.number, lane.repeated_at = 0, -1
 
+    def size_batches(self, answer_s: float) -> None:
+        """Takes how long the last answer took: a batch should never occupy the line for more than 2 to 3 seconds."""
+        if answer_s > 3:
+            self._batch_size = max(self._window.smallest, self._batch_size // 2)
+        elif answer_s < 1:
+            self._batch_size = min(self._window.largest, self._batch_size * 2)
+
     def silence(self) -> None:
         """The carrier is gone: nothing is sent before the next greeting."""
         if self.state is not SenderState.REFUSED:
@@ -164,7 +175,7 @@ class Sender:
             room = self._room(key)
             if lane.sent < lane.highest and room > 0:
                 count = min(self._window.batch_entries, lane.highest - lane.sent)
-                found.append(Wanted(key, lane.sent, count, min(room, self._window.batch_size)))
+                found.append(Wanted(key, lane.sent, count, min(room, self._batch_size)))
         return found
 
     def batch(self, key: LaneKey, before: bytes, entries: Sequence[Entry]) -> Batch | None:
@@ -237,5 +248,5 @@ class Sender:
         batches = self._window.batches - shared
         size = min(self._window.size, self._credit)
         if shared:
-            size -= min(self._window.batch_size, size // 4)
+            size -= min(self._batch_size, size // 4)
         return size - self.in_flight_bytes if self.in_flight < batches else 0
