@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from http import HTTPStatus
 
 from flask import Request, Response
-from werkzeug.exceptions import HTTPException
 
 _TEXT_LIMIT = 20_000
 _BODY_LIMIT = 256 * 1024
@@ -29,11 +28,6 @@ def problem_response(status: int, detail: str) -> Response:
     """An application/problem+json answer."""
     body = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": detail}
     return Response(json.dumps(body, ensure_ascii=False), status, content_type="application/problem+json")
-
-
-def from_http(error: HTTPException) -> Response:
-    """What Flask itself refused, in the same form."""
-    return problem_response(error.code or 500, error.description or "This did not work.")
 
 
 def json_object(request: Request) -> Mapping[str, object]:

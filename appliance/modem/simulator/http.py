@@ -11,9 +11,9 @@ from flask import Flask, Response, request
 from waitress.server import BaseWSGIServer, MultiSocketServer, create_server
 from werkzeug.exceptions import HTTPException
 
-from appliance.modem.simulator import api
+from appliance.modem.simulator import api, pages
 from appliance.modem.simulator.api import Village
-from appliance.modem.simulator.guard import Problem, from_http, harden, problem_response, refuse_foreign
+from appliance.modem.simulator.guard import Problem, harden, problem_response, refuse_foreign
 from appliance.modem.simulator.modem import Modem
 from appliance.modem.simulator.network import Network
 from appliance.modem.simulator.proxy import LinkProxy
@@ -27,21 +27,29 @@ def create_app(village: Village) -> Flask:
     """The WSGI application: JSON for programs, pages for people."""
     app = Flask(__name__)
     app.register_blueprint(api.blueprint(village))
+    app.register_blueprint(pages.blueprint(village))
 
     @app.before_request
     def guard() -> None:
         refuse_foreign(request)
 
     @app.errorhandler(Problem)
-    def refused(problem: Problem) -> Response:
-        return problem_response(problem.status, problem.detail)
+    def refused(problem: Problem) -> Response | tuple[str, int]:
+        return _refusal(village, problem.status, problem.detail)
 
     @app.errorhandler(HTTPException)
-    def failed(error: HTTPException) -> Response:
-        return from_http(error)
+    def failed(error: HTTPException) -> Response | tuple[str, int]:
+        return _refusal(village, error.code or 500, error.description or "This did not work.")
 
     app.after_request(harden)
     return app
+
+
+def _refusal(village: Village, status: int, detail: str) -> Response | tuple[str, int]:
+    """A page for browsers, problem+json for programs."""
+    if request.accept_mimetypes.best == "text/html":
+        return pages.problem_page(village, status, detail)
+    return problem_response(status, detail)
 
 
 class HttpServer:

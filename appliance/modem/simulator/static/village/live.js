@@ -1,0 +1,27 @@
+// Keeps every [data-live] part of a page as the server has it, once a second while the page is looked at.
+"use strict";
+for (const part of document.querySelectorAll("[data-live]")) {
+  let shown = "";
+  const refresh = async () => {
+    if (!document.hidden) {
+      try {
+        const answer = await fetch(part.dataset.live, { headers: { Accept: "text/html" } });
+        const text = answer.ok ? await answer.text() : shown;
+        if (shown && text !== shown) {
+          const open = part.querySelector("details")?.open;
+          const focus = part.contains(document.activeElement) ? document.activeElement.getAttribute("href") : null;
+          part.innerHTML = text;
+          const details = part.querySelector("details");
+          if (open && details) details.open = true;
+          if (focus) part.querySelector(`a[href="${CSS.escape(focus)}"]`)?.focus();
+          part.querySelector(".thread li:last-child")?.scrollIntoView({ block: "nearest" });
+        }
+        shown = text;
+      } catch {
+        // The village restarts: the next try finds it again.
+      }
+    }
+    setTimeout(refresh, 1000);
+  };
+  refresh();
+}
