@@ -1,3 +1,3 @@
-"""Fieldbox, a hotline in a box."""
+"""Fieldbox: a hotline in a box."""
 
 __version__ = "0.1.0"

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-from importlib import metadata
 from typing import TYPE_CHECKING
 
 import click
 
+from appliance import __version__
 from appliance.cli.output import AS_JSON, CONFIG, show
 
 if TYPE_CHECKING:
@@ -80,11 +80,7 @@ def version(*, as_json: bool) -> None:
     Example:
       fieldbox version
     """
-    try:
-        number = metadata.version("fieldbox")
-    except metadata.PackageNotFoundError:  # run from a folder, never installed
-        number = "unknown"
     if as_json:
-        show({"version": number})
+        show({"version": __version__})
     else:
-        click.echo(f"fieldbox {number}")
+        click.echo(f"fieldbox {__version__}")

@@ -29,7 +29,7 @@ def _link(parts: Parts) -> Service:
     if not parts.settings.link.broker:
         raise SettingsError("This box has no hub: set link.broker, or leave the link service out.")
     bell = parts.bell("link")
-    return Uplink(parts.store(bell), parts.settings.link, parts.settings.node, parts.clock, bell)
+    return Uplink(parts.store(bell), parts.settings.link, node=parts.settings.node.name, clock=parts.clock, bell=bell)
 
 
 def _web(parts: Parts) -> Service:
@@ -41,7 +41,7 @@ def _web(parts: Parts) -> Service:
 def _jobs(parts: Parts) -> Service:
     from appliance.jobs.service import JobsService
 
-    return JobsService(parts.store(parts.bell("jobs")), parts.clock)
+    return JobsService(parts.store(parts.bell("jobs")))
 
 
 SERVICES: Mapping[str, Callable[[Parts], Service]] = MappingProxyType(

@@ -104,12 +104,16 @@ class Demo:
     def _write_broker(self, keys: Secrets) -> None:
         from appliance.link import broker
 
-        broker.write_config(
-            self._folder.broker,
-            listen=f"{HOST}:{self._ports.broker}",
-            store_dir=self._folder.data / "broker",
-            users={BOX_NAME: keys.box_link, HUB_NAME: keys.hub_link},
-        )
+        try:
+            broker.write_config(
+                self._folder.broker,
+                listen=f"{HOST}:{self._ports.broker}",
+                store_dir=self._folder.data / "broker",
+                users={BOX_NAME: keys.box_link, HUB_NAME: keys.hub_link},
+            )
+            broker.command(self._folder.broker)
+        except broker.BrokerError as error:
+            raise DemoError(str(error)) from error
 
     def _entrance(self, keys: Secrets) -> Entrance:
         ports = self._ports

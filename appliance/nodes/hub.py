@@ -20,7 +20,7 @@ def _ingest(parts: Parts) -> Service:
     if not parts.settings.link.broker:
         raise SettingsError("This hub has no broker: set link.broker.")
     bell = parts.bell("ingest")
-    return Ingest(parts.store(bell), parts.settings.link, parts.settings.node, parts.clock, bell)
+    return Ingest(parts.store(bell), parts.settings.link, node=parts.settings.node.name, clock=parts.clock, bell=bell)
 
 
 def _web(parts: Parts) -> Service:
@@ -32,7 +32,7 @@ def _web(parts: Parts) -> Service:
 def _jobs(parts: Parts) -> Service:
     from appliance.jobs.service import JobsService
 
-    return JobsService(parts.store(parts.bell("jobs")), parts.clock)
+    return JobsService(parts.store(parts.bell("jobs")))
 
 
 SERVICES: Mapping[str, Callable[[Parts], Service]] = MappingProxyType({"ingest": _ingest, "web": _web, "jobs": _jobs})

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 import waitress
 from waitress import wasyncore
 
-from appliance.gateway.feed import ChangeFeed
-from appliance.gateway.rest import blueprint
+from appliance.gateway import ChangeFeed, blueprints
 from appliance.nodes.parts import Parts, web_key
 from appliance.runtime.settings import host_port
 from appliance.web.app import create_app
@@ -67,7 +66,7 @@ def web(parts: Parts) -> Service:
         store,
         node_label=settings.node.label,
         secret=web_key(settings.web.secret_file),
-        blueprints=[blueprint(store, feed=feed)],
+        blueprints=blueprints(store, feed=feed, country=settings.node.country, clock=parts.clock),
         country=settings.node.country,
     )
     return WebService(app, feed, settings.web.listen)
