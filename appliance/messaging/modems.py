@@ -27,3 +27,10 @@ def report(store: Store, status: ModemStatus) -> None:
     with store.write() as tx:
         tx.upsert(t.Modems, {"imei": status.imei}, {**values, "changed_at": tx.now.ms})
         tx.event("modem", status.imei)
+
+
+def forget(store: Store, imei: str) -> None:
+    """Takes back a status: it was written before the modem had told its name."""
+    with store.write() as tx:
+        tx.run(t.Modems.delete().where(t.Modems.imei == imei))
+        tx.event("modem", imei)

@@ -96,8 +96,8 @@ def _validity_s(tx: Tx, expires_at: int | None) -> int | None:
     )
 
 
-def accepted(store: Store, attempt: UUID, tp_mr: int) -> None:
-    """The network took the part and named it ``tp_mr`` (0–255)."""
+def accepted(store: Store, attempt: UUID, tp_mr: int | None) -> None:
+    """The network took the part and named it ``tp_mr`` (0–255); None where the modem did not tell."""
     with store.write() as tx:
         row, part = _open_attempt(tx, attempt)
         _close(tx, row, "accepted", tp_mr=tp_mr)

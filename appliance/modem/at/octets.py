@@ -10,7 +10,7 @@ class PduError(ValueError):
 class Reader:
     """Takes octets from the front of a PDU; raises PduError at its end."""
 
-    __slots__ = ("_data", "_at")
+    __slots__ = ("_at", "_data")
 
     def __init__(self, data: bytes) -> None:
         self._data = data
