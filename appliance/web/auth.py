@@ -60,7 +60,8 @@ def install(app: Flask, store: Store, secret: bytes) -> None:
             g.actor = accounts.actor_of_token(store, token.strip())
             return
         g.actor = current_user.actor if current_user.is_authenticated else None
-        csrf.protect()
+        if request.routing_exception is None:
+            csrf.protect()
 
 
 def _load(store: Store, key: str) -> Account | None:

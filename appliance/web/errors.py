@@ -109,11 +109,11 @@ def _expired(_error: CSRFError) -> Response:
     words = gettext("This page was open too long. Log in again: nothing you wrote is lost.")
     if request.blueprint == "login":
         name = request.form.get("name", "")
-        page = render_template("login.html", name=name, problem=words, interrupted=interrupted())
+        page = render_template("login.html", name=name, refusal=words, interrupted=interrupted())
         return make_response(page, 400)
     fields = _typed() if _from_here() else ()
     if g.actor is None:
-        page = render_template("login.html", problem=words, interrupted=Interrupted(fields, request.path))
+        page = render_template("login.html", refusal=words, interrupted=Interrupted(fields, request.path))
         return make_response(page, 401)
     return make_response(again(request.path, fields), 400)
 

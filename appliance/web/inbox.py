@@ -5,7 +5,6 @@ from __future__ import annotations
 import secrets
 from dataclasses import dataclass
 from hashlib import blake2b
-from typing import Any
 from uuid import UUID
 
 from flask import Blueprint, abort, flash, g, jsonify, redirect, render_template, request, url_for
@@ -75,7 +74,9 @@ class InboxPages:
         """Conversations, newest activity first, all or only those where somebody waits."""
         page = "_list.html" if request.args.get("fragment") == "list" else "inbox.html"
         numbers = [modem.number for modem in status.snapshot(self._store).modems if modem.number]
-        return render_template(page, **self._rows(ROWS), numbers=numbers)
+        limit = SIDE_ROWS if "at" in request.args else ROWS
+        side = self._rows(limit, request.args.get("at", ""), request.args.get("before", type=int))
+        return render_template(page, side=side, numbers=numbers)
 
     def thread(self, id: str) -> Answer:  # noqa: A002 - the name of the URL's part
         """One conversation, its newest messages last."""
@@ -168,21 +169,21 @@ class InboxPages:
             abort(404)
         return found
 
-    def _rows(self, limit: int) -> dict[str, object]:
+    def _rows(self, limit: int, shown: str = "", before: int | None = None) -> dict[str, object]:
         waiting = request.args.get("filter") == "waiting"
-        before = request.args.get("before", type=int)
         limit = WAITING_ROWS if waiting else limit
         rows = inbox.conversations(self._store, before=before, limit=limit + 1, waiting=waiting)
         # Those who wait come longest first, all of them on one page: there is no older page of an order by need.
         older = rows[limit - 1].last_at if len(rows) > limit and not waiting else None
-        here: dict[str, Any] = {"filter": "waiting" if waiting else None, "before": before}
+        here = {"filter": "waiting" if waiting else "", "before": str(before or ""), "at": shown}
         return {
             "rows": rows[:limit],
             "waiting": waiting,
             "waiting_count": inbox.waiting_count(self._store),
+            "shown": shown,
             "before": before,
             "older": older,
-            "live": url_for("inbox.list", fragment="list", **{name: value for name, value in here.items() if value}),
+            "live": _address("inbox.list", fragment="list", **here),
         }
 
     def _messages(self, conversation: ConversationView) -> dict[str, object]:
@@ -201,7 +202,8 @@ class InboxPages:
         found = status.snapshot(self._store)
         return render_template(
             "conversation.html",
-            **{**self._rows(SIDE_ROWS), **self._messages(conversation)},
+            **self._messages(conversation),
+            side=self._rows(SIDE_ROWS, str(conversation.id)),
             typed=typed,
             key=secrets.token_urlsafe(9),
             count=present.count(typed.text),
@@ -214,6 +216,10 @@ class InboxPages:
         return render_template(
             "new.html", typed=typed, key=secrets.token_urlsafe(9), count=present.count(typed.text), boxes=boxes
         )
+
+
+def _address(endpoint: str, **values: str) -> str:
+    return url_for(endpoint, **{name: value for name, value in values.items() if value})  # type: ignore[arg-type]
 
 
 def _id(text: str) -> UUID:

@@ -61,7 +61,7 @@ class LoginPages:
 
     def _refuse(self, refused: Refused, name: str, interrupted: errors.Interrupted) -> Response:
         throttled = refused.failure.code == _THROTTLED
-        page = render_template("login.html", name=name, problem=sentence(refused.failure), interrupted=interrupted)
+        page = render_template("login.html", name=name, refusal=sentence(refused.failure), interrupted=interrupted)
         answer = make_response(page, 429 if throttled else 401)
         if throttled:
             answer.headers["Retry-After"] = str(_WAIT_S)
