@@ -33,7 +33,7 @@ _END_S: Final = 3.0
 class Subscription:
     """The bounded queue between the feed and one stream."""
 
-    def __init__(self, size: int = QUEUE) -> None:
+    def __init__(self, size: int) -> None:
         self._size = size
         self._waiting: deque[Change] = deque()
         self._ended = False
@@ -74,12 +74,19 @@ class ChangeFeed:
     """
 
     def __init__(
-        self, store: Store, *, bell: Bell | None = None, stop: threading.Event | None = None, streams: int = STREAMS
+        self,
+        store: Store,
+        *,
+        bell: Bell | None = None,
+        stop: threading.Event | None = None,
+        streams: int = STREAMS,
+        queue: int = QUEUE,
     ) -> None:
         self._store = store
         self._bell = bell
         self._stop = stop or threading.Event()
         self._streams = streams
+        self._queue = queue
         self._lock = threading.Lock()
         self._subscriptions: set[Subscription] = set()
         self._last = 0
@@ -95,6 +102,8 @@ class ChangeFeed:
         """End every stream and the thread; returns when both have ended or after three seconds. Idempotent."""
         self._stop.set()
         self._end_streams()
+        if self._bell is not None:
+            self._bell.ring()
         self._worker.join(_END_S)
         if self._bell is not None:
             self._bell.close()
@@ -122,7 +131,7 @@ class ChangeFeed:
             if not self._subscriptions:
                 # Nobody listened, so nothing was read: what came meanwhile is for the streams to catch up with.
                 self._last = max(self._last, newest)
-            subscription = Subscription()
+            subscription = Subscription(self._queue)
             self._subscriptions.add(subscription)
             return subscription
 

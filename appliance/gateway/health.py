@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from flask import Response
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 
+from appliance.domain.failure import Refused, failure
 from appliance.gateway.guard import allow_local
 from appliance.gateway.respond import answer
 from appliance.messaging import status
@@ -30,11 +31,15 @@ class Health:
         return answer({"status": "ok"})
 
     def ready(self) -> Response:
-        """200 when the store can be read and changes are handed out, else 503; an unreadable store is a 500."""
+        """200 when the store can be read and changes are handed out; an unreadable store is a 500.
+
+        Raises Refused: ``api.not-ready`` while the change feed does not run, or as allow_local.
+        """
         allow_local()
         status.last_change(self.store)
-        feed = self.feed.is_alive()
-        return answer({"ready": feed, "checks": {"store": True, "events": feed}}, status=200 if feed else 503)
+        if not self.feed.is_alive():
+            raise Refused(failure("api.not-ready"))
+        return answer({"status": "ready"})
 
     def metrics(self) -> Response:
         """Text that Prometheus reads."""

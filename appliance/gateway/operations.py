@@ -106,10 +106,10 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
     Operation("getHealth", "GET", "/healthz", "Whether the process is alive", "Health"),
     Operation(
         "getReadiness", "GET", "/readyz", "Whether the store can be read and changes are handed out", "Readiness",
-        problems=(401, 403, 503),
+        problems=(401, 403, 500, 503),
     ),
     Operation(
-        "getMetrics", "GET", "/metrics", "Measurements for Prometheus", "", media="text/plain", problems=(401, 403),
+        "getMetrics", "GET", "/metrics", "Measurements for Prometheus", "", media="text/plain", problems=(401, 403, 500),
     ),
     Operation("getDescription", "GET", "/openapi.json", "This document", "Description", parameters=(KNOWN,)),
 )  # fmt: skip

@@ -34,7 +34,7 @@ def schemas() -> Json:
         "Failure": _failure(),
         "Problem": _problem(),
         "Health": _object({"status": {"const": "ok"}}, example={"status": "ok"}),
-        "Readiness": _readiness(),
+        "Readiness": _object({"status": {"const": "ready"}}, example={"status": "ready"}),
         "Description": {"type": "object", "required": ["openapi", "info", "paths"]},
     }
 
@@ -336,9 +336,3 @@ def _problem() -> Json:
         "retryable": False,
     }
     return _object(properties, optional=("errors",), example=example)
-
-
-def _readiness() -> Json:
-    checks = _object({"store": {"type": "boolean"}, "events": {"type": "boolean"}})
-    example: Json = {"ready": True, "checks": {"store": True, "events": True}}
-    return _object({"ready": {"type": "boolean"}, "checks": checks}, example=example)

@@ -12,6 +12,7 @@ from werkzeug.test import TestResponse
 from appliance.domain.records import Actor, Role
 from appliance.gateway import ChangeFeed, blueprints
 from appliance.messaging import accounts
+from appliance.runtime.bell import Bell
 from appliance.store import Store
 from appliance.web.app import create_app
 
@@ -57,9 +58,9 @@ class Site:
         return self.client.post("/api/v1/messages", data=data, headers=sent)
 
 
-def make_site(store: Store) -> Site:
+def make_site(store: Store, *, bell: Bell | None = None) -> Site:
     """The application over ``store``; the feed is not running."""
-    feed = ChangeFeed(store)
+    feed = ChangeFeed(store, bell=bell)
     parts = blueprints(store, feed=feed, country="252")
     app = create_app(store, node_label="Test", secret=b"s" * 32, blueprints=parts)
     actor = accounts.create_user(store, "amina", PASSWORD, display="Amina", role=Role.RESPONDER)

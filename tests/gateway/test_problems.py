@@ -14,13 +14,13 @@ TO = "+252615550143"
 @pytest.mark.parametrize(
     "path", ["/api", "/api/", "/api/v1", "/api/v2/messages", "/api/v1/messages/", "/api/v1/nothing"]
 )
-@pytest.mark.parametrize("method", ["GET", "POST", "PUT", "PATCH", "DELETE"])
-def test_unknown_path_is_not_found(site, path, method):
+def test_unknown_path_is_not_found(site, path):
     """404 for what is not there, whatever is done to it."""
-    answer = site.client.open(path, method=method, headers=site.bearer)
+    for method in ("GET", "POST", "PUT", "PATCH", "DELETE"):
+        answer = site.client.open(path, method=method, headers=site.bearer)
 
-    assert (answer.status_code, answer.mimetype) == (404, "application/problem+json")
-    assert answer.json["code"] == "input.not-found"
+        assert (answer.status_code, answer.mimetype) == (404, "application/problem+json")
+        assert answer.json["code"] == "input.not-found"
 
 
 @pytest.mark.parametrize(
