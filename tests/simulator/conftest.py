@@ -1,12 +1,12 @@
-"""A village of its own for each test that asks for one."""
+"""A village, or a modem in memory, for each test that asks for one."""
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from simulator.bench import Bench
 
 from appliance.modem.simulator.network import Times
 from appliance.modem.simulator.village import ModemOptions, VillageOptions, VillageService
@@ -22,10 +22,17 @@ def village(tmp_path: Path) -> Iterator[VillageService]:
         times=Times(transit_s=0.01, report_s=0.01),
     )
     service = VillageService(options)
-    stop = threading.Event()
-    service.open()
     try:
+        service.open()
         yield service
     finally:
-        stop.set()
         service.close()
+
+
+@pytest.fixture
+def bench() -> Bench:
+    """An ideal modem, echo off, messages announced and reports shown."""
+    made = Bench()
+    made.at("ATE0")
+    made.at("AT+CNMI=2,1,0,1,0")
+    return made

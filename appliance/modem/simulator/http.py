@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from flask import Flask, Response, request
+from waitress import wasyncore
 from waitress.server import BaseWSGIServer, MultiSocketServer, create_server
 from werkzeug.exceptions import HTTPException
 
@@ -21,6 +22,7 @@ from appliance.modem.simulator.proxy import LinkProxy
 log = logging.getLogger(__name__)
 
 _THREADS = 16
+_STOP_S = 2.0
 
 
 def create_app(village: Village) -> Flask:
@@ -61,6 +63,8 @@ class HttpServer:
         self._modems = modems
         self._server: BaseWSGIServer | MultiSocketServer | None = None
         self._thread: threading.Thread | None = None
+        self._sockets: dict[int, object] = {}
+        self._halt = threading.Event()
 
     @property
     def port(self) -> int:
@@ -71,14 +75,24 @@ class HttpServer:
         """Start to serve; raises OSError when the address is taken."""
         app = create_app(Village(self._network, self._modems, proxy, links))
         host, port = self._address
-        self._server = create_server(app, host=host, port=port, threads=_THREADS, ident="fieldbox village")
-        self._thread = threading.Thread(target=self._server.run, name="village-http", daemon=True)
+        self._server = create_server(app, map=self._sockets, host=host, port=port, threads=_THREADS, ident=None)
+        self._thread = threading.Thread(target=self._serve, name="village-http", daemon=True)
         self._thread.start()
 
     def close(self) -> None:
         """Stop to serve; harmless when it is closed."""
-        server, self._server = self._server, None
-        if server is not None:
-            server.close()
-        if self._thread is not None:
-            self._thread.join(2.0)
+        self._halt.set()
+        thread, self._thread = self._thread, None
+        if thread is None:
+            return
+        if isinstance(self._server, BaseWSGIServer):
+            self._server.pull_trigger()
+        thread.join(_STOP_S)
+
+    def _serve(self) -> None:
+        # waitress' own run() ends only by a signal; closing its sockets from another thread breaks its answers.
+        while not self._halt.is_set():
+            wasyncore.loop(timeout=0.5, map=self._sockets, count=1)
+        assert self._server is not None
+        self._server.task_dispatcher.shutdown(timeout=1)
+        wasyncore.close_all(self._sockets)

@@ -11,6 +11,7 @@ from appliance.modem.simulator.dialogue import AtError, Command, Dialogue, Mode,
 from appliance.modem.simulator.faults import REGISTRATIONS, Fault
 from appliance.modem.simulator.network import Delivery, Network
 from appliance.modem.simulator.profiles import Profile
+from appliance.modem.simulator.schedule import Timer
 from appliance.modem.simulator.sim import Memory, SimCard, Stat, Stored
 from appliance.modem.simulator.tpdu import smsc_octets
 
@@ -78,6 +79,7 @@ class Modem:
         self._commands: dict[str, Callable[[Modem, Command], Outcome]] = {}
         self._told_registration = -1
         self._unplugged = False
+        self._power_back: Timer | None = None
 
     def install(self, commands: dict[str, Callable[[Modem, Command], Outcome]]) -> None:
         """Give it its commands."""
@@ -119,20 +121,24 @@ class Modem:
         self.power_off()
         if self.profile.usb:
             self.port.vanish(1.0)
-            self.network.schedule.after(1.0, self.power_on)
+            self._power_back = self.network.schedule.after(1.0, self.power_on)
         else:
             self.power_on()
 
     def power_cycle(self, off_s: float) -> None:
-        """Lose power for ``off_s`` seconds; the port is gone as long."""
+        """Lose power for ``off_s`` seconds from now; the port is gone as long."""
+        if self._power_back is not None:
+            self._power_back.cancel()
         self.power_off()
         self.port.vanish(None)
 
         def back() -> None:
-            self.port.appear()
+            self._power_back = None
+            if self.network.weather.unplug_s != 0:
+                self.port.appear()
             self.power_on()
 
-        self.network.schedule.after(off_s, back)
+        self._power_back = self.network.schedule.after(off_s, back)
 
     def next_mr(self) -> int:
         """The TP-MR of the next submission, noted on the SIM before it is transmitted, where the modem does that."""

@@ -1,5 +1,6 @@
 // Keeps every [data-live] part of a page as the server has it, once a second while the page is looked at.
 "use strict";
+document.querySelector(".thread")?.scrollTo(0, 1e9);
 for (const part of document.querySelectorAll("[data-live]")) {
   let shown = "";
   const refresh = async () => {
