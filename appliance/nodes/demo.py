@@ -25,7 +25,7 @@ from appliance.nodes.demo_files import (
     Secrets,
     prepare,
 )
-from appliance.nodes.demo_ready import Announcer, Entrance
+from appliance.nodes.demo_ready import Announcer, Entrance, listens
 from appliance.runtime.clock import SystemClock
 from appliance.runtime.processes import end_all, read_marks
 from appliance.runtime.supervisor import Child, Supervisor
@@ -141,8 +141,20 @@ class Demo:
         folder = self._folder
         fieldbox = (sys.executable, "-m", "appliance.cli")
         children = [
-            Child("village", (*fieldbox, *self._village()), foundation=True, log=folder.log("village")),
-            Child("broker", tuple(broker.command(folder.broker)), foundation=True, log=folder.log("broker")),
+            Child(
+                "village",
+                (*fieldbox, *self._village()),
+                foundation=True,
+                ready=self._village_stands,
+                log=folder.log("village"),
+            ),
+            Child(
+                "broker",
+                tuple(broker.command(folder.broker)),
+                foundation=True,
+                ready=self._broker_stands,
+                log=folder.log("broker"),
+            ),
         ]
         for node, names, config in (
             ("box", ("modem", "link", "web", "jobs"), folder.box),
@@ -152,6 +164,13 @@ class Demo:
                 command = (*fieldbox, "run", node, name, "--config", str(config))
                 children.append(Child(f"{node} {name}", command, log=folder.log(f"{node}-{name}")))
         return tuple(children)
+
+    def _village_stands(self) -> bool:
+        # The pages come last, when the modem's port is there.
+        return listens(self._ports.village)
+
+    def _broker_stands(self) -> bool:
+        return listens(self._ports.broker)
 
     def _village(self) -> list[str]:
         ports, options = self._ports, self._options

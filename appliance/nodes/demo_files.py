@@ -215,7 +215,7 @@ def _account(settings_file: Path, name: str, display: str, password: str, clock:
 def _write_settings(folder: Folder, ports: Ports, keys: Secrets, real_port: str | None) -> None:
     modem = {
         "name": "sim1",
-        "port": real_port or str(folder.modem.resolve().parent / folder.modem.name),
+        "port": real_port or str(folder.modem.absolute()),
         "number": "" if real_port else BOX_NUMBER,
     }
     write_private(

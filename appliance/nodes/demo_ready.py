@@ -123,7 +123,7 @@ class Announcer:
             for name, path in (("village", "/"), ("box", "/healthz"), ("hub", "/healthz"))
             if self._ask(name, path) is None
         ]
-        return silent if _listens(self._ports.broker) else [*silent, "broker"]
+        return silent if listens(self._ports.broker) else [*silent, "broker"]
 
     def _unsettled(self) -> list[str]:
         status = _json(self._ask("box", "/api/v1/status"))
@@ -167,7 +167,8 @@ def _login(part: Mapping[str, Any]) -> dict[str, str]:
     return {key: str(part[key]) for key in ("url", "user", "password", "number") if part.get(key)}
 
 
-def _listens(port: int) -> bool:
+def listens(port: int) -> bool:
+    """Whether something on this machine accepts connections at ``port``."""
     try:
         socket.create_connection(("127.0.0.1", port), _ANSWER_S).close()
     except OSError:

@@ -200,7 +200,11 @@ def _value(hint: Any, value: Any, place: str) -> Any:
     if get_origin(hint) is tuple:
         plain = get_args(hint)[0] is str
         if not isinstance(value, list):
-            raise SettingsError(f'{place} must be a list, written ["…"].' if plain else f"{place} must be a list of tables, written [[{place}]].")
+            raise SettingsError(
+                f'{place} must be a list, written ["…"].'
+                if plain
+                else f"{place} must be a list of tables, written [[{place}]]."
+            )
         if plain:
             return tuple(_plain(str, one, place) for one in value)
         return tuple(_build(get_args(hint)[0], one, f"{place}.") for one in value)

@@ -32,6 +32,7 @@ FIRST_WAIT_S = 0.05
 LONGEST_WAIT_S = 0.7
 """With the tick and the start of the process itself a restart stays within a second."""
 LOG_BYTES = 4_000_000
+FOUNDATION_S = 10.0
 CALM_S = 10.0
 """A child that lived this long starts again with the first wait."""
 
@@ -44,6 +45,8 @@ class Child:
     command: tuple[str, ...]
     foundation: bool = False
     """Others stand on it (broker, village): started first, ended last."""
+    ready: Callable[[], bool] | None = None
+    """Of a foundation: whether the others may start now; they start after ``FOUNDATION_S`` in any case."""
     log: Path | None = None
     """File its stdout and stderr are appended to; the supervisor's own where None."""
 
@@ -84,19 +87,34 @@ class Supervisor:
     def run(self, stop: threading.Event) -> None:
         """Starts all children, keeps them alive until ``stop``, ends them; raises OSError when a program is missing."""
         try:
-            for one in sorted(self._running, key=lambda r: not r.child.foundation):
-                self._start(one)
+            self._lay_foundations(stop)
+            for one in self._running:
+                if not one.child.foundation:
+                    self._start(one)
             self._tell()
             while not stop.wait(TICK_S):
-                revived = [one for one in self._running if self._revive(one)]
-                if revived:
-                    self._tell()
+                self._look_after(self._running)
         finally:
             self._end()
 
     def pids(self) -> dict[str, int]:
         """The ids of the processes that run now, by the names of the children."""
         return {r.child.name: r.process.pid for r in self._running if r.process is not None}
+
+    def _lay_foundations(self, stop: threading.Event) -> None:
+        foundations = [one for one in self._running if one.child.foundation]
+        for one in foundations:
+            self._start(one)
+        deadline = Deadline(self._clock, FOUNDATION_S)
+        while not deadline.passed() and not all(one.child.ready() for one in foundations if one.child.ready):
+            if stop.wait(TICK_S):
+                return
+            self._look_after(foundations)
+
+    def _look_after(self, some: list[_Running]) -> None:
+        revived = [one for one in some if self._revive(one)]
+        if revived:
+            self._tell()
 
     def _start(self, one: _Running) -> None:
         tether = str(Path(__file__).with_name("tether.py"))

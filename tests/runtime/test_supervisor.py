@@ -112,6 +112,20 @@ def test_orphans_are_ended_and_strangers_left_alone(tmp_path):
         stranger.kill()
 
 
+def test_others_wait_for_their_foundation(running):
+    """A service starts only when what it stands on says it is ready."""
+    looks = []
+
+    def ready():
+        looks.append(1)
+        return len(looks) > 3
+
+    supervisor, told, _, _ = running(Child("house", SLEEP), Child("base", SLEEP, foundation=True, ready=ready))
+    assert set(told[0]) == {"house", "base"}
+    assert len(looks) == 4
+    assert set(supervisor.pids()) == {"house", "base"}
+
+
 def test_damaged_marks_are_no_marks(tmp_path):
     """A torn file never stops a start."""
     (tmp_path / "marks").write_text("[[1, 2")
