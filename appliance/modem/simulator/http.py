@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 from collections.abc import Mapping
@@ -86,7 +87,8 @@ class HttpServer:
         if thread is None:
             return
         if isinstance(self._server, BaseWSGIServer):
-            self._server.pull_trigger()
+            with contextlib.suppress(OSError):  # it may have ended and closed already
+                self._server.pull_trigger()
         thread.join(_STOP_S)
 
     def _serve(self) -> None:

@@ -92,8 +92,8 @@ class LinkProxy:
     def set_state(self, state: LinkState) -> None:
         """Change the weather; in force when this returns. Connections that hung in a cut are reset when it ends."""
         with self._lock:
-            if self.state is LinkState.CUT and state is not LinkState.CUT:
-                self._take_in(reset=True)
+            if self.state is LinkState.CUT and state is not LinkState.CUT and self._listener is not None:
+                self._take_in(self._listener, reset=True)
                 self._reset_all()
             self.state = state
             self._nudge()
@@ -118,7 +118,7 @@ class LinkProxy:
                 return
             if self.state is LinkState.CUT:
                 return
-            self._take_in(reset=False)
+            self._take_in(self._listener, reset=False)
             signalled: set[object] = {key.fileobj for key, _ in ready}
             for connection in list(self._connections):
                 self._serve(connection, signalled)
@@ -166,11 +166,10 @@ class LinkProxy:
         ]
         return min(0.5, *dues) if dues else 0.5
 
-    def _take_in(self, *, reset: bool) -> None:
-        assert self._listener is not None
+    def _take_in(self, listener: socket.socket, *, reset: bool) -> None:
         while True:
             try:
-                client, _ = self._listener.accept()
+                client, _ = listener.accept()
             except OSError:
                 return
             client.setblocking(False)
