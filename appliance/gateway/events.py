@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from flask import Response, request
 
+from appliance.domain.records import Change
 from appliance.gateway.parse import MAX_CURSOR, query
 from appliance.gateway.problem import FieldError, Invalid
 from appliance.gateway.respond import encode
@@ -16,7 +17,6 @@ from appliance.messaging import status
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from appliance.domain.records import Change
     from appliance.gateway.feed import ChangeFeed, Subscription
     from appliance.runtime.clock import Clock
     from appliance.store import Store
@@ -64,7 +64,7 @@ class Events:
         seen = newest if after is None else after
         if seen > newest or self._is_forgotten(seen):
             seen = newest
-            yield b"event: reset\nid: %d\ndata: {}\n\n" % seen
+            yield event(Change(seen, "reset", ""))
         yield b"retry: 2000\nid: %d\n\n" % seen
         while backlog := status.changes(self.store, seen, _PAGE):
             seen = backlog[-1].seq

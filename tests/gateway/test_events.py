@@ -233,6 +233,7 @@ def test_id_of_another_store_is_answered_by_a_reset(server):
     fields = stream.block()
 
     assert fields["event"] == "reset"
+    assert json.loads(fields["data"])["topic"] == "reset"
     assert int(fields["id"]) == status.last_change(server.site.store)
 
 

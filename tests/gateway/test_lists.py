@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from gateway.node_site import make_site
 from tests_support import AMINA, IMEI, YUSUF, sms
 
 from appliance.domain.failure import failure
@@ -207,3 +208,24 @@ def test_hub_without_boxes_is_offline(hub_site):
 
     assert shown["link"] == {"state": "offline", "waiting": 0, "oldest_s": 0, "last_acknowledged_at": None}
     assert shown["links"] == []
+
+
+def test_every_read_works_on_both_databases(make_store):
+    """The same calls over SQLite and PostgreSQL."""
+    store = make_store()
+    site = make_site(store)
+    for number in range(3):
+        receive.accept(store, sms(f"number {number}"))
+    sent = site.post({"to": str(YUSUF), "text": "a\x00b"}, Idempotency_Key="k")
+    again = site.post({"to": str(YUSUF), "text": "a\x00b"}, Idempotency_Key="k")
+    assert (sent.status_code, again.json["id"]) == (201, sent.json["id"])
+
+    page = site.get("/api/v1/messages?limit=3").json
+    assert _texts(site.get(f"/api/v1/messages?since={page['next']}")) == ["a\ufffdb"]
+    assert site.get("/api/v1/messages?since=9223372036854775807").json["items"] == []
+    for row in site.get("/api/v1/conversations").json["items"]:
+        assert site.get(f"/api/v1/conversations/{row['id']}").json["messages"]
+    assert len(site.get("/api/v1/contacts").json["items"]) == 2
+    assert site.get("/api/v1/status").json["queue"]["queued"] == 1
+    assert b'fieldbox_sms_messages_total{direction="in",state="received"} 3' in site.client.get("/metrics").data
+    assert [change.seq for change in status.changes(store, 0)] == sorted(c.seq for c in status.changes(store, 0))
