@@ -44,7 +44,9 @@ class Station:
 class Carrier:
     """The owner's side of the connection. All methods belong to one thread."""
 
-    def __init__(self, broker: Broker, station: Station, *, clock: Clock, backoff: Backoff, timing: Timing | None = None) -> None:
+    def __init__(
+        self, broker: Broker, station: Station, *, clock: Clock, backoff: Backoff, timing: Timing | None = None
+    ) -> None:
         self._broker = broker
         self._station = station
         self._clock = clock
@@ -106,7 +108,9 @@ class Carrier:
         self._number = int.from_bytes(os.urandom(4), "big")
         will = Will(self._station.presence, self._presence(online=False))
         login = Login(self._station.client_id, self._station.hears, will)
-        self._connection = Connection(self._broker, login, mailbox=self._mailbox, clock=self._clock, timing=self._timing)
+        self._connection = Connection(
+            self._broker, login, mailbox=self._mailbox, clock=self._clock, timing=self._timing
+        )
         self._connection.open()
 
     def _lost(self, reason: str) -> None:

@@ -202,7 +202,9 @@ class Connection:
         client.on_socket_register_write = _leave_writing_to_the_loop
         self._client = client
         self._turned = self._clock.monotonic()
-        self._thread = threading.Thread(target=self._run, args=(client,), name=f"mqtt-{self._login.client_id}", daemon=True)
+        self._thread = threading.Thread(
+            target=self._run, args=(client,), name=f"mqtt-{self._login.client_id}", daemon=True
+        )
         self._thread.start()
 
     def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> bool:
@@ -262,13 +264,17 @@ class Connection:
         client.loop(TURN_S)
         return "ended"
 
-    def _on_connect(self, client: Client, _data: object, _flags: object, reason: ReasonCode, _properties: object) -> None:
+    def _on_connect(
+        self, client: Client, _data: object, _flags: object, reason: ReasonCode, _properties: object
+    ) -> None:
         if reason.is_failure:
             self._refusal = Down(str(reason), refused=str(reason) in _REFUSALS)
             return
         client.subscribe([(topic, 1) for topic in self._login.subscribe])
 
-    def _on_subscribe(self, _client: Client, _data: object, _mid: int, reasons: list[ReasonCode], _properties: object) -> None:
+    def _on_subscribe(
+        self, _client: Client, _data: object, _mid: int, reasons: list[ReasonCode], _properties: object
+    ) -> None:
         if any(reason.is_failure for reason in reasons):
             self._refusal = Down("subscription refused", refused=True)
             self._ending.set()

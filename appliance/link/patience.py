@@ -19,9 +19,9 @@ class Patience:
 
     @property
     def wait_s(self) -> float:
-        """How long an answer may take now."""
+        """How long an answer may take now; doubled from the second silence on, so that a dead line is noticed soon."""
         usual = self._least_s if self._mean_s is None else self._mean_s + 4 * self._spread_s
-        return min(self._most_s, max(self._least_s, usual) * 2.0 ** min(self._strikes, 10))
+        return min(self._most_s, max(self._least_s, usual) * 2.0 ** min(max(0, self._strikes - 1), 10))
 
     def asked(self, now: float) -> None:
         """Something was said that wants an answer."""
@@ -44,14 +44,14 @@ class Patience:
         self._since = now
 
     def overdue(self) -> None:
-        """No answer came in time: the next wait is twice as long, and begins with the next question."""
+        """No answer came in time: the next wait begins with the next question."""
         self._strikes += 1
         self._asked_at = None
         self._since = None
 
     def expect_nothing_soon(self, now: float) -> None:
         """The peer is known to be away: the next question comes only after the longest wait."""
-        self._strikes = 10
+        self._strikes = 11
         self._asked_at = None
         self._since = now
 

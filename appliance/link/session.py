@@ -170,7 +170,7 @@ class Session:
             self._patience.answered(self._clock.monotonic())
             self._sender.size_batches(self._patience.last_s)
             if before is SenderState.GREETING:
-                log.info("= link to %s streams, %s", self.peer, self._sender.highest())
+                log.info("= link to %s streams, %d lanes", self.peer, len(self._sender.highest()))
         elif before is not SenderState.REFUSED and self._sender.failure is not None:
             log.error("= link to %s refused: %s", self.peer, self._sender.failure.detail)
             self._send(envelope.encode(Bye(self._sender.nonce, self._sender.failure.code)))

@@ -29,8 +29,6 @@ def nats_broker(tmp_path: Path) -> Iterator[BrokerProcess]:
     process.stop()
 
 
-
-
 @pytest.fixture
 def make_pair(tmp_path: Path) -> Iterator[MakePair]:
     """Builds a box and a hub on a broker's address; everything is ended after the test."""
@@ -60,5 +58,3 @@ def cuttable(any_broker: BrokerProcess) -> Iterator[Wire]:
     line = Wire(("127.0.0.1", int(any_broker.url.rpartition(":")[2])))
     yield line
     line.close()
-
-

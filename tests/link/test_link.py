@@ -42,7 +42,9 @@ def test_online_means_that_the_hub_itself_answers(any_broker: BrokerProcess, mak
     """With a broker and no hub the box says so; when the hub comes, both say online; when it leaves, offline again."""
     pair = make_pair(any_broker.url)
     pair.box.start()
-    eventually(lambda: (pair.box.link(HUB).failure or STAFF) != STAFF and pair.box.link(HUB).failure.code == "link.no-hub")
+    eventually(
+        lambda: (pair.box.link(HUB).failure or STAFF) != STAFF and pair.box.link(HUB).failure.code == "link.no-hub"
+    )
     pair.hub.start()
     eventually(pair.both_online)
     pair.hub.end()

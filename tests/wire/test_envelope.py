@@ -143,7 +143,13 @@ def test_values_the_subset_cannot_say_are_not_encoded(value: cbor.Value) -> None
         cbor.encode(value)
 
 
-@given(st.recursive(st.none() | st.integers(-(2**64), 2**64 - 1) | st.binary(max_size=30), lambda c: st.lists(c, max_size=3).map(tuple), max_leaves=8))
+@given(
+    st.recursive(
+        st.none() | st.integers(-(2**64), 2**64 - 1) | st.binary(max_size=30),
+        lambda c: st.lists(c, max_size=3).map(tuple),
+        max_leaves=8,
+    )
+)
 def test_cbor_values_survive(value: cbor.Value) -> None:
     """Shortest form out, the same value in; deeper nesting than the link has is refused."""
     raw = cbor.encode(value)

@@ -87,9 +87,7 @@ class Ends:
             case Batch():
                 rows = self.rows[message.lane]
                 own = rows.hashes[message.last] if message.last <= len(rows.entries) else None
-                verdict = self.receiver.judge(
-                    message, applied=len(rows.entries), hash_at=rows.hashes[-1], own_last=own
-                )
+                verdict = self.receiver.judge(message, applied=len(rows.entries), hash_at=rows.hashes[-1], own_last=own)
                 assert verdict.answer is not Answer.MISMATCH
                 for accepted in verdict.accepted:
                     assert accepted.seq == len(rows.entries) + 1
