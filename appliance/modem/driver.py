@@ -187,9 +187,7 @@ class SimChanged:
     """The SIM was taken out, put in or locked."""
 
 
-ModemEvent = (
-    NewMessage | DirectMessage | Report | Ring | Restarted | MessagesReady | RegistrationChanged | SimChanged
-)
+ModemEvent = NewMessage | DirectMessage | Report | Ring | Restarted | MessagesReady | RegistrationChanged | SimChanged
 
 
 # --- the driver ----------------------------------------------------------------------------------------------

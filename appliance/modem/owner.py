@@ -95,7 +95,9 @@ class ModemOwner:
 
     def recall(self, last: ModemStatus) -> None:
         """Takes over what an earlier run knew about the modem at this port, until the modem speaks for itself."""
-        self._status = replace(last, number=self._settings.number or last.number, signal=None, operator="", failure=None)
+        self._status = replace(
+            last, number=self._settings.number or last.number, signal=None, operator="", failure=None
+        )
         self._receiver.imei = last.imei
 
     def wake(self) -> None:
@@ -257,7 +259,9 @@ class ModemOwner:
         if state is Registration.REGISTERED and self._stage is not Stage.READY:
             self._sender.resume()
             self._listening.now()
-        self._move(_NETWORK_EVENTS[state], failed=None if state is Registration.REGISTERED else failure("sms.no-network"))
+        self._move(
+            _NETWORK_EVENTS[state], failed=None if state is Registration.REGISTERED else failure("sms.no-network")
+        )
 
     # --- what happened by itself ---
 

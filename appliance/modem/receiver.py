@@ -107,14 +107,22 @@ class Receiver:
             log.info("= report %d status %#04x matched %s", found.tp_mr, found.status, matched)
             return
         received = receive.accept(self._store, found)
-        log.info("= received part %d of %d from %s%s", found.part, found.of, mask(str(found.sender)), _again(received.duplicate))
+        log.info(
+            "= received part %d of %d from %s%s",
+            found.part,
+            found.of,
+            mask(str(found.sender)),
+            _again(received.duplicate),
+        )
 
     def _delete(self, slot: _Slot) -> None:
         try:
             self._modem.delete(slot.place)
         except CommandRefusedError as refused:
             if slot not in self._undeletable:
-                log.warning("= %s place %s %d not deleted: %s", mask(self.imei), slot.place.storage, slot.place.index, refused)
+                log.warning(
+                    "= %s place %s %d not deleted: %s", mask(self.imei), slot.place.storage, slot.place.index, refused
+                )
             self._undeletable.add(slot)
         else:
             self._undeletable.discard(slot)

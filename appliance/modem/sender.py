@@ -69,10 +69,24 @@ class Sender:
         elif isinstance(answer, NotSent):
             outbox.deferred(self._store, claim.attempt, answer.failure)
             self._refused(answer.failure)
-            log.warning("= not sent part %d of %d to %s: %s %s", claim.number, claim.of, shown, answer.failure.code, answer.failure.detail)
+            log.warning(
+                "= not sent part %d of %d to %s: %s %s",
+                claim.number,
+                claim.of,
+                shown,
+                answer.failure.code,
+                answer.failure.detail,
+            )
         elif isinstance(answer, Unknown):
             outbox.lost(self._store, claim.attempt, answer.failure)
-            log.warning("= unknown part %d of %d to %s: %s %s", claim.number, claim.of, shown, answer.failure.code, answer.failure.detail)
+            log.warning(
+                "= unknown part %d of %d to %s: %s %s",
+                claim.number,
+                claim.of,
+                shown,
+                answer.failure.code,
+                answer.failure.detail,
+            )
         else:
             assert_never(answer)
 

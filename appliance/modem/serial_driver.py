@@ -39,7 +39,7 @@ log = logging.getLogger(__name__)
 
 _ATTENTION_TRIES = 5
 _QUIET_S = 0.05
-"""After both sides are in step, what is still on its way belongs to the past."""
+"""So long a silence ends what a modem was still saying when its port was opened."""
 _KEPT_EVENTS = 1000
 _SIM_STATES = {"READY": SimState.READY, "SIM PIN": SimState.PIN, "SIM PUK": SimState.PUK}
 _CME_SIM = {10: SimState.MISSING, 11: SimState.PIN, 12: SimState.PUK, 13: SimState.MISSING, 14: SimState.BUSY}
@@ -133,7 +133,9 @@ class SerialModem:
         except CommandRefusedError as refused:
             # A plain ERROR is what modems without +CMEE say when no SIM is in.
             return _CME_SIM.get(refused.code or 0, SimState.MISSING)
-        return _SIM_STATES.get(reply.lines[-1].partition(":")[2].strip(), SimState.BUSY) if reply.lines else SimState.BUSY
+        return (
+            _SIM_STATES.get(reply.lines[-1].partition(":")[2].strip(), SimState.BUSY) if reply.lines else SimState.BUSY
+        )
 
     def pin_tries(self) -> int | None:
         """How many wrong PINs the SIM still forgives (TS 27.007 §8.65); None when the modem cannot tell."""
@@ -272,7 +274,9 @@ class SerialModem:
         """Gets any answer: leaves a prompt left open, and lets an automatic baud rate find itself."""
         self._engine.reset()
         self._port.write(b"\x1b\r")
-        self._feed(self._port.read(_QUIET_S))
+        end = self._clock.monotonic() + commands.ATTENTION.limit_s
+        while self._clock.monotonic() < end and (data := self._port.read(_QUIET_S)):
+            self._feed(data)
         for _ in range(_ATTENTION_TRIES):
             if self._run(commands.ATTENTION).result in {Result.OK, Result.ERROR}:
                 return
@@ -281,7 +285,6 @@ class SerialModem:
     def _synchronise(self) -> None:
         for _ in range(3):
             if self._run(commands.IN_STEP).result in {Result.OK, Result.ERROR}:
-                self._feed(self._port.read(0))
                 self._in_step = True
                 return
         raise SilentError(failure("sms.modem-lost", "not in step"))

@@ -119,7 +119,9 @@ class Box:
 
 
 @contextmanager
-def running(folder: Path, *, profile: str = "ideal", pin: str = "", sim_pin: str = "", transit_s: float = 0.01) -> Iterator[Box]:
+def running(
+    folder: Path, *, profile: str = "ideal", pin: str = "", sim_pin: str = "", transit_s: float = 0.01
+) -> Iterator[Box]:
     """A village and a box, running; both ended after."""
     times = Times(transit_s=transit_s, report_s=0.02, retry_s=0.5)
     modem = ModemOptions(folder / "modem", profile, number=BOX, pin=sim_pin)

@@ -53,7 +53,9 @@ def swapped(digits: str) -> bytes:
     return bytes.fromhex("".join(padded[at + 1] + padded[at] for at in range(0, len(padded), 2)))
 
 
-def deliver(text: str, *, wide: bool, header: bytes = b"", sender: str = "252615550011", dcs: int | None = None) -> bytes:
+def deliver(
+    text: str, *, wide: bool, header: bytes = b"", sender: str = "252615550011", dcs: int | None = None
+) -> bytes:
     """An SMS-DELIVER with a service centre, an international sender and a time in zone +3 h."""
     body = text.encode("utf-16-be")
     if wide:
@@ -90,6 +92,6 @@ def corpus(seed: int, count: int) -> list[Case]:
                 char = rng.choice(list(EXTENSION)) if rng.random() < 0.05 else rng.choice(GSM_CHARS)
                 text += char
                 room -= 2 if char in EXTENSION else 1
-        sender = "252615550" + f"{rng.randint(0, 10**rng.randint(0, 3) - 1)}"
+        sender = "252615550" + f"{rng.randint(0, 10 ** rng.randint(0, 3) - 1)}"
         cases.append(Case(deliver(text, wide=wide, header=header, sender=sender), text, sender, name))
     return cases

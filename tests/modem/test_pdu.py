@@ -257,7 +257,9 @@ def test_short_code_written_as_unknown_type() -> None:
     st.booleans(),
     st.sampled_from([None, 300, 3600, 86400, 604800, 38102400]),
 )
-def test_any_text_survives_writing_and_reading(text: str, klass: int | None, report: bool, validity: int | None) -> None:
+def test_any_text_survives_writing_and_reading(
+    text: str, klass: int | None, report: bool, validity: int | None
+) -> None:
     """Split, written, read back by us and by gammu: the same text."""
     parts = split(text)
     back = ""
@@ -309,7 +311,8 @@ def test_what_cannot_be_written_refused(submit: Submit) -> None:
 
 
 @pytest.mark.parametrize(
-    ("octet", "seconds"), [(0, 300), (143, 43200), (144, 45000), (167, 86400), (168, 172800), (196, 2592000), (255, 38102400)]
+    ("octet", "seconds"),
+    [(0, 300), (143, 43200), (144, 45000), (167, 86400), (168, 172800), (196, 2592000), (255, 38102400)],
 )
 def test_relative_validity_by_the_table(octet: int, seconds: int) -> None:
     """§9.2.3.12.1, both ways."""

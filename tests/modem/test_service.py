@@ -23,7 +23,7 @@ def box(tmp_path: Path) -> Iterator[Box]:
 def test_text_in_reply_out_report_back(box: Box) -> None:
     """The thin path: a villager texts, the box has it, the reply arrives, the report says so."""
     box.phone_texts("Is the clinic open?")
-    until(lambda: box.incoming(), "the text is in the box")
+    until(box.incoming, "the text is in the box")
     assert box.incoming()[0].text == "Is the clinic open?"
     assert str(box.incoming()[0].line) == AMINA
     box.write("Yes, until five.")
@@ -76,7 +76,7 @@ def test_stored_before_start_swept(tmp_path: Path) -> None:
         box.phone_texts("while you slept")
         until(lambda: box.modem.memories["SM"].slots, "stored in the SIM")
         box.start()
-        until(lambda: box.incoming(), "swept")
+        until(box.incoming, "swept")
         until(lambda: not box.modem.memories["SM"].slots, "deleted after")
         assert [m.text for m in box.incoming()] == ["while you slept"]
 
@@ -101,7 +101,7 @@ def test_modem_gone_in_mid_send_uncertain_until_a_person_decides(box: Box) -> No
     """The answer is dropped and the port vanishes: uncertain; a person's decision sends it again."""
     box.weather(drop_answer=1, report_loss=1.0)
     message = box.write("was it sent?")
-    until(lambda: box.accepted(), "the network took it")
+    until(box.accepted, "the network took it")
     with box.village.schedule.lock:
         box.modem.power_cycle(0.3)
     until(lambda: box.states() == [Outgoing.UNCERTAIN], "uncertain")
@@ -123,7 +123,7 @@ def test_report_settles_what_was_uncertain(box: Box) -> None:
     with box.village.schedule.lock:
         box.modem.power_cycle(0.2)
     until(lambda: box.states()[1] is Outgoing.UNCERTAIN, "uncertain")
-    box.until_ready()
+    until(lambda: box.modem.sms_ready and box.modem.settings.cnmi[3] == 1, "reports are announced again")
     with box.village.schedule.lock:
         box.village.network.set_reachable(AMINA, reachable=True)
     until(lambda: box.states()[1] is Outgoing.DELIVERED, "settled by its report")
@@ -268,3 +268,44 @@ def test_service_ends_in_time_while_an_answer_is_awaited(box: Box) -> None:
     assert told is not None
     assert told.state is ModemState.ABSENT
     box.start()
+
+
+def test_sim800_with_its_own_pace(tmp_path: Path) -> None:
+    """A modem that takes seconds for everything, and long texts both ways through it."""
+    with running(tmp_path, profile="sim800") as box:
+        box.until_ready()
+        box.phone_texts("Salaam. " * 25)
+        box.write("سلام عليكم " * 9)
+        until(lambda: [m.text for m in box.incoming() if m.state is Incoming.RECEIVED], "received", seconds=40)
+        until(lambda: box.states() == [Outgoing.DELIVERED], "delivered", seconds=40)
+        assert box.incoming()[0].text == "Salaam. " * 25
+        assert box.phone_got() == ["سلام عليكم " * 9]
+
+
+def test_modem_falling_silent_is_told_and_found_again(box: Box) -> None:
+    """It hangs, somebody switches it off and on: resetting, then ready, and what waits goes out."""
+    box.weather(hang_after=0)
+    box.phone_texts("wake up")
+    with box.village.schedule.lock:
+        box.modem.dialogue.urc('+CMTI: "SM",1')
+    until(lambda: (told := box.status()) is not None and told.state is ModemState.RESETTING, "told", seconds=40)
+    box.write("later")
+    with box.village.schedule.lock:
+        box.modem.power_cycle(0.2)
+    box.until_ready()
+    until(lambda: box.states() == [Outgoing.DELIVERED], "sent")
+
+
+def test_logs_carry_no_text_and_no_number(box: Box, caplog: pytest.LogCaptureFixture) -> None:
+    """At any level, whatever the journey (I13)."""
+    caplog.set_level("DEBUG", logger="appliance")
+    box.phone_texts("secret question")
+    box.write("secret answer")
+    until(lambda: box.states() == [Outgoing.DELIVERED] and box.incoming(), "both ways")
+    shown = "\n".join(
+        record.getMessage() for record in caplog.records if not record.name.startswith("appliance.modem.sim")
+    )
+    assert "received part" in shown
+    assert "secret" not in shown
+    assert AMINA[-9:] not in shown
+    assert "736563726574".upper() not in shown

@@ -103,26 +103,13 @@ def send(pdu: str, length: int, *, limit_s: float = SEND_S, prompt_s: float = PR
 
 # --- answers -------------------------------------------------------------------------------------------------
 
-_FIELD = re.compile(r'\s*(?:"([^"]*)"|([^,"]*))\s*(?:,|$)')
+_FIELD = re.compile(r'(?:"[^"]*"|[^,])+|(?<![^,])')
 
 
 def fields(line: str) -> list[str]:
-    """What stands after the colon of a line, cut at commas outside quotes, without the quotes."""
-    value = line.partition(":")[2].strip()
-    found: list[str] = []
-    at = 0
-    while at <= len(value):
-        match = _FIELD.match(value, at)
-        if match is None:
-            break
-        found.append((match.group(1) if match.group(1) is not None else match.group(2)).strip())
-        if match.end() >= len(value) and not value.endswith(","):
-            break
-        at = match.end()
-        if at >= len(value):
-            found.append("")
-            break
-    return found
+    """What stands after the colon of a line, cut at commas outside quotes, without the quotes; never empty."""
+    value = line.partition(":")[2]
+    return [field.strip().strip('"') for field in _FIELD.findall(value)]
 
 
 def number_at(values: list[str], place: int) -> int | None:

@@ -49,7 +49,6 @@ _SUBMIT_RD, _SUBMIT_SRR, _SUBMIT_VPF_RELATIVE = 0x04, 0x20, 0x10
 _VPF_ENHANCED, _VPF_RELATIVE, _VPF_ABSOLUTE = 1, 2, 3
 
 
-
 @dataclass(frozen=True, slots=True)
 class Deliver:
     """SMS-DELIVER (§9.2.2.1): a text that reached us."""
