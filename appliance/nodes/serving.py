@@ -55,6 +55,7 @@ class WebService:
             self._feed.close()
             server.task_dispatcher.shutdown(timeout=2)
             server.close()
+            wasyncore.close_all(sockets, ignore_all=True)  # readers that are still connected
 
 
 def web(parts: Parts) -> Service:
