@@ -76,7 +76,10 @@ class HttpServer:
         """Start to serve; raises OSError when the address is taken."""
         app = create_app(Village(self._network, self._modems, proxy, links))
         host, port = self._address
-        self._server = create_server(app, map=self._sockets, host=host, port=port, threads=_THREADS, ident=None)
+        try:
+            self._server = create_server(app, map=self._sockets, host=host, port=port, threads=_THREADS, ident=None)
+        except OSError as error:
+            raise OSError(error.errno, f"the village cannot listen on {host}:{port}: {error.strerror}") from error
         self._thread = threading.Thread(target=self._serve, name="village-http", daemon=True)
         self._thread.start()
 

@@ -72,7 +72,11 @@ class LinkProxy:
 
     def open(self) -> None:
         """Start to listen; raises OSError when the address is taken."""
-        listener = socket.create_server(self.listen, backlog=128)
+        try:
+            listener = socket.create_server(self.listen, backlog=128)
+        except OSError as error:
+            host, port = self.listen
+            raise OSError(error.errno, f"the link cannot listen on {host}:{port}: {error.strerror}") from error
         listener.setblocking(False)
         self.listen = listener.getsockname()[:2]
         self._wake = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)

@@ -61,19 +61,23 @@ def _villager(row: dict[str, object], network: Network) -> Villager:
 
 
 class Player:
-    """Plays a script on a network: plans the texts, and answers what comes back."""
+    """Plays a script on a network: plans the texts, and answers what comes back.
+
+    A villager whose number a modem was given stays out.
+    """
 
     def __init__(self, network: Network, villagers: tuple[Villager, ...], *, seed: int) -> None:
         self._network = network
-        self._villagers = {villager.number: villager for villager in villagers}
+        self._villagers = {villager.number: villager for villager in villagers if villager.number not in network.radios}
         self._rng = seeded("script", seed)
         self._answered: dict[str, int] = {}
 
     def introduce(self) -> None:
         """Make the villagers' handsets known, by name."""
-        for villager in self._villagers.values():
-            handset = self._network.handset(villager.number)
-            handset.name, handset.language = villager.name, villager.language
+        with self._network.schedule.lock:
+            for villager in self._villagers.values():
+                handset = self._network.handset(villager.number)
+                handset.name, handset.language = villager.name, villager.language
 
     def start(self, hotline: str) -> None:
         """Plan every text to ``hotline``, each up to a tenth later than written, and listen for replies."""

@@ -144,9 +144,9 @@ class VillageService:
             self._work("village-link", self.proxy.step)
         for imei, device in self.devices.items():
             self._work(f"village-modem-{imei[-4:]}", device.step)
+        player = Player(self.network, load(options.script, self.network), seed=options.seed)
+        player.introduce()
         if options.modems and not options.quiet:
-            player = Player(self.network, load(options.script, self.network), seed=options.seed)
-            player.introduce()
             player.start(next(iter(self.modems.values())).number)
         log.info("= village open: %d modems, http port %d", len(self.modems), self.http_port)
 
