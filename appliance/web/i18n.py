@@ -26,6 +26,7 @@ OWN_NAMES: Mapping[str, str] = {"en": "English", "ar": "العربية"}
 """The languages offered, each by the name its readers know."""
 
 _CHOSEN = "lang"
+_BEFORE = "lang-before"
 _WEEK_DAYS = 6
 
 
@@ -65,6 +66,13 @@ def chosen() -> str | None:
     return code if code in OWN_NAMES else None
 
 
+def forget_person() -> None:
+    """Empties the session; only its language stays, as a guess that the next person's own setting overrules."""
+    before = current().language
+    session.clear()
+    session[_BEFORE] = before
+
+
 def current() -> Locale:
     """The language of this request."""
     return get_locale() or Locale.parse(SOURCE)
@@ -76,6 +84,8 @@ def _select() -> str:
         return code
     if actor is not None and actor.language in OWN_NAMES:
         return str(actor.language)
+    if (before := session.get(_BEFORE)) in OWN_NAMES:
+        return str(before)
     return request.accept_languages.best_match(list(OWN_NAMES), SOURCE) or SOURCE
 
 

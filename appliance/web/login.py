@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, g, make_response, redirect, render_template, request, session, url_for
+from flask import Blueprint, Response, g, make_response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as Answer
 
 from appliance.domain.failure import Refused
@@ -55,8 +55,8 @@ class LoginPages:
         return redirect(local_path(interrupted.next), 303)
 
     def leave(self) -> Answer:
-        """Ends the session of this browser."""
-        session.clear()
+        """Ends the session of this browser; the login page stays in the language it was read in."""
+        i18n.forget_person()
         return redirect(url_for("login.show"), 303)
 
     def _refuse(self, refused: Refused, name: str, interrupted: errors.Interrupted) -> Response:
