@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Iterable
+from collections.abc import Collection
 from uuid import UUID
 
 from werkzeug.security import check_password_hash, generate_password_hash
@@ -101,8 +101,13 @@ def actor_of_user(store: Store, user: UUID, version: int) -> Actor | None:
         return _actor(row) if row else None
 
 
-def create_token(store: Store, user: UUID, scopes: Iterable[str], label: str) -> str:
-    """A new bearer token of an account, shown this once; only its digest is kept."""
+def create_token(store: Store, user: UUID, scopes: Collection[str], label: str) -> str:
+    """A new bearer token of an account, shown this once; only its digest is kept.
+
+    Raises Refused without scopes: none would mean all.
+    """
+    if not scopes:
+        raise Refused(failure("auth.scope"))
     token = f"fb_{secrets.token_urlsafe(32)}"
     with store.write() as tx:
         tx.insert(

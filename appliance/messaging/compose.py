@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from uuid import UUID
 
 from appliance.domain.address import Line
-from appliance.domain.failure import Failure, Refused, failure
+from appliance.domain.failure import Refused, failure
 from appliance.domain.lifecycle import Outgoing, PartEvent, UnknownTransition
 from appliance.domain.records import Actor, Direction, MessageView, Priority
 from appliance.domain.text import Split, clean, split
@@ -146,12 +146,7 @@ def _carrier(tx: Tx, draft: Draft) -> str:
         return last
     if len(boxes) == 1:
         return str(boxes[0])
-    raise Refused(_which_box(boxes))
-
-
-def _which_box(boxes: list[str]) -> Failure:
-    plain = failure("input.which-box")
-    return replace(plain, sentence=f"{plain.sentence} ({', '.join(boxes)})" if boxes else plain.sentence)
+    raise Refused(failure("input.which-box", ", ".join(boxes)))
 
 
 def _box_of_line(tx: Tx, line: Line) -> str:

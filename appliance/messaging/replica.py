@@ -12,7 +12,7 @@ from appliance.domain.address import Line, Scheme
 from appliance.domain.failure import failure
 from appliance.domain.lifecycle import Incoming, Outgoing, PartEvent, SpanState
 from appliance.domain.records import ClockQuality, Direction, Priority
-from appliance.domain.text import Encoding, split
+from appliance.domain.text import Encoding, clean, split
 from appliance.messaging import consent, identity, outbox, records, telling
 from appliance.store import Tx, content, journal
 from appliance.store import tables as t
@@ -49,8 +49,11 @@ def apply(tx: Tx, lane: Lane, entry: JournalEntry) -> bool:
         body = decode_body(entry.body, epoch=lane.epoch)
         if body.entry is None:
             raise _Parked(f"unknown kind {body.kind}")
-        content_id = _APPLY[type(body.entry)](tx, lane, body.entry, entry.content)
-    except (EntryError, _Parked, ValueError) as error:
+        if entry.content is not None and clean(entry.content[1]) != entry.content[1]:
+            raise _Parked("a text with characters no store keeps")
+        with tx.savepoint():
+            content_id = _APPLY[type(body.entry)](tx, lane, body.entry, entry.content)
+    except (EntryError, _Parked, ValueError, LookupError) as error:
         parked = str(error)
         log.warning("entry %s/%d/%d parked: %s", lane.peer, lane.lane, entry.seq, parked)
     journal.keep_received(tx, lane, entry, content_id=content_id, parked=parked)
@@ -86,8 +89,11 @@ def _contact(tx: Tx, lane: Lane, entry: ContactEntry, beside: Beside) -> None:
 
 def _message(tx: Tx, lane: Lane, entry: MessageEntry, beside: Beside) -> UUID:
     line = _ref(tx, lane, entry.line)
-    if entry.carrier not in {lane.peer, tx.node.name}:
+    # A hub mirrors what the box itself carries; a box takes from the hub only what it is asked to send.
+    if entry.carrier != (lane.peer if tx.node.kind == "hub" else tx.node.name):
         raise _Parked("a message of another carrier")
+    if entry.carrier == tx.node.name and entry.direction != Direction.OUT.value:
+        raise _Parked("an incoming message that this node did not receive")
     if not content.keep_received(tx, entry.content, digest=entry.digest, content=beside):
         raise _Parked("a text that does not fit its digest")
     _ensure_contact(tx, entry.contact, [line])

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import IO, Any
 from uuid import UUID
 
-from peewee import Database, DatabaseError, Query
+from peewee import Database, DatabaseError, DataError, IntegrityError, Query
 
 from appliance.domain.ids import INCARNATION_BITS, Incarnation, make_id
 from appliance.domain.records import Moment
@@ -38,6 +38,10 @@ class NodeInfo:
     name: str
     kind: str
     incarnation: Incarnation
+
+
+class UnstorableError(ValueError):
+    """Another node's record holds a value the database refuses."""
 
 
 class Tx:
@@ -131,6 +135,15 @@ class Tx:
     def event(self, topic: str, subject: object, conversation: UUID | None = None) -> None:
         """Tells the change feed."""
         self.insert(t.Events, seq=self.counter(), topic=topic, subject=str(subject), conversation=conversation)
+
+    @contextmanager
+    def savepoint(self) -> Iterator[None]:
+        """Undoes what stands inside it when it raises, and nothing else; a value no column takes is an UnstorableError."""
+        try:
+            with self.database.savepoint():
+                yield
+        except (DataError, IntegrityError) as error:
+            raise UnstorableError(str(error)) from error
 
     def finish(self) -> None:
         """Writes what the transaction kept in memory; called once, just before commit."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,7 +35,7 @@ class Dialect:
         """A transaction; a writing one takes its lock at once, so that read-then-write cannot fail half-way."""
         if self.is_sqlite:
             return database.atomic("IMMEDIATE" if write else "DEFERRED")
-        return database.atomic()
+        return database.atomic() if write else _consistent_view(database)
 
     def lock_clause(self) -> str | None:
         """What a SELECT adds to hold its row until commit (SQLite's BEGIN IMMEDIATE holds everything)."""
@@ -42,6 +44,14 @@ class Dialect:
     def table_names(self, database: Database) -> set[str]:
         """Names of the tables that exist."""
         return set(database.get_tables())
+
+
+@contextmanager
+def _consistent_view(database: Database) -> Iterator[None]:
+    """One snapshot for all statements of a reading transaction, as SQLite gives by nature."""
+    with database.atomic():
+        execute(database, "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        yield
 
 
 _SQLITE_TYPES = {"id": "BLOB", "blob": "BLOB", "big": "INTEGER", "int": "INTEGER", "text": "TEXT"}

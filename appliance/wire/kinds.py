@@ -215,6 +215,8 @@ def _value(kind: Kind, name: str, value: object, epoch: int) -> Any:
         if not all(_is_int(item) for item in value):
             raise EntryError(f"{kind.name}.{name} holds something else than numbers")
         return tuple(value)
+    if isinstance(value, str) and ("\x00" in value or not value.isprintable()):
+        raise EntryError(f"{kind.name}.{name} holds characters no name has")
     if isinstance(value, int) and abs(value) >= 1 << 63:
         raise EntryError(f"{kind.name}.{name} is out of range")
     return value

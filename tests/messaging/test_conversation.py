@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from tests_support import AMINA, IMEI, YUSUF, sms, sync, tell
 
 from appliance.domain.address import Line, Scheme
 from appliance.domain.failure import Refused, failure
+from appliance.domain.ids import Incarnation, make_id
 from appliance.domain.lifecycle import Incoming, ModemState, Outgoing, PartEvent
 from appliance.domain.records import Actor, DeliveryReport, Direction, ModemStatus, Role
 from appliance.domain.text import Encoding
-from appliance.messaging import accounts, compose, inbox, modems, outbox, receipts, receive, status
-from appliance.store import Store
+from appliance.messaging import accounts, compose, inbox, modems, outbox, receipts, receive, replica, status
+from appliance.store import Store, journal
 from appliance.store import tables as t
+from appliance.wire.kinds import LineEntry, MessageEntry, digest_of, encode_body
 
 STAFF = Actor("Fatima", None, Role.RESPONDER)
 
@@ -315,9 +319,6 @@ def test_name_given_later_wins_on_both(box: Store, hub: Store, clock) -> None:
 
 def test_entry_that_cannot_be_applied_is_parked_and_blocks_nothing(box: Store, hub: Store) -> None:
     """Unknown kinds and rubbish are kept with their reason."""
-    from appliance.messaging import replica
-    from appliance.store import journal
-
     lane = journal.Lane("baidoa", int(box.node.incarnation), 1)
     with hub.write() as tx:
         digest = journal.START
@@ -353,9 +354,6 @@ def test_token_opens_for_its_scopes_and_is_kept_as_digest(box: Store) -> None:
 
 def test_telling_twice_changes_nothing(box: Store, hub: Store) -> None:
     """I6: an entry applied again (under another epoch) gives the same store."""
-    from appliance.messaging import replica
-    from appliance.store import journal
-
     receive.accept(box, sms("hello"))
     tell(box, hub)
     before = [(m.id, m.text, m.state) for m in inbox.messages_since(hub, 0, 10)]
@@ -369,3 +367,68 @@ def test_telling_twice_changes_nothing(box: Store, hub: Store) -> None:
             replica.apply(tx, journal.Lane("baidoa", lane.lane.epoch, 1), entry)
     assert [(m.id, m.text, m.state) for m in inbox.messages_since(hub, 0, 10)] == before
     assert only_conversation(hub) == conversation
+
+
+def entry_of(body_entry, *, content=None, epoch=77):
+
+    body = encode_body(body_entry, epoch=epoch, delta_ms=0)
+    return journal.JournalEntry(1, body, content, journal.link_hash(journal.START, body), 0)
+
+
+def told_message(hub: Store, **changes: object):
+    """A message entry as a box would tell it, with one thing wrong."""
+    ids = [make_id(Incarnation(77), n) for n in range(1, 5)]
+    content = (b"saltsalt", str(changes.pop("text", "hello")))
+    values = {
+        "message": ids[0], "conversation": ids[1], "contact": ids[2], "line": 1, "direction": "in", "carrier": "baidoa", "state": "received",
+        "encoding": "gsm7", "parts": 1, "at": 1, "clock": "ntp", "content": ids[3], "digest": digest_of(*content),
+    }  # fmt: skip
+    return entry_of(MessageEntry(**{**values, **changes}), content=content)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"line": 99},
+        {"carrier": "hub"},
+        {"carrier": "garowe"},
+        {"state": "nonsense"},
+        {"direction": "sideways"},
+        {"encoding": "morse"},
+        {"digest": b"0" * 16},
+        {"text": "a\x00b"},
+        {"clock": "sundial"},
+    ],
+    ids=str,
+)
+def test_record_that_makes_no_sense_is_parked_and_leaves_nothing_behind(box: Store, hub: Store, changes) -> None:
+    """A faulty box blocks nothing, and half of a record is never kept."""
+    lane = journal.Lane("baidoa", 77, 1)
+    address = (b"saltsalt", "+252615550143")
+    with hub.write() as tx:
+        assert replica.apply(tx, lane, entry_of(LineEntry(1, "tel", digest_of(*address)), content=address))
+    with hub.write() as tx:
+        entry = told_message(hub, **changes)
+        assert not replica.apply(tx, lane, replace(entry, seq=2))
+    assert inbox.messages_since(hub, 0, 10) == []
+    assert inbox.conversations(hub) == []
+    assert inbox.contacts_since(hub, 0, 10) == []
+    with hub.read() as tx:
+        assert journal.cursor(tx, lane).applied == 2
+
+
+def test_box_takes_no_foreign_incoming_message_from_the_hub(box: Store) -> None:
+    """What a box received is what its own modem read; nobody can invent it from outside."""
+    lane = journal.Lane("hub", 77, 0)
+    address = (b"saltsalt", "+252615550143")
+    with box.write() as tx:
+        assert replica.apply(tx, lane, entry_of(LineEntry(1, "tel", digest_of(*address)), content=address))
+        assert not replica.apply(tx, lane, replace(told_message(box, direction="in"), seq=2))
+    assert inbox.messages_since(box, 0, 10) == []
+
+
+def test_token_without_scopes_is_refused(box: Store) -> None:
+    """No scope would mean every right."""
+    user = accounts.create_user(box, "amina", "long-enough", display="Amina", role=Role.ADMINISTRATOR)
+    with pytest.raises(Refused):
+        accounts.create_token(box, user.user, set(), "none")

@@ -27,7 +27,7 @@ from appliance.wire.kinds import (
 EPOCH = 0x123456789ABCDE
 IDS = st.builds(make_id, st.sampled_from([Incarnation(EPOCH), Incarnation(77)]), st.integers(1, 1 << 40))
 NUMBERS = st.integers(0, 1 << 40)
-WORDS = st.text(max_size=12)
+WORDS = st.text(max_size=12).filter(str.isprintable)
 ENTRIES = st.one_of(
     st.builds(LineEntry, NUMBERS, WORDS, st.binary(min_size=16, max_size=16)),
     st.builds(ContactEntry, IDS, st.lists(NUMBERS, max_size=3).map(tuple), NUMBERS, st.binary(max_size=16), st.none() | IDS),
