@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from simulator.bench import BOX, PHONE, Bench, submits
 
@@ -228,6 +228,7 @@ def test_typing_before_the_answer_aborts_what_was_not_yet_sent() -> None:
     assert bench.network.ledger.rows()["accepted"] == []
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=300))
 def test_any_bytes_leave_a_modem_that_can_be_brought_back(data: bytes) -> None:
     """Whatever is typed, ESC and CR bring back a modem that answers AT."""

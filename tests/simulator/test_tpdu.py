@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from appliance.modem.simulator import gsm7, tpdu
@@ -45,6 +45,7 @@ def test_zone_behind_greenwich_has_the_sign_bit() -> None:
     assert tpdu.encode_stamp(tpdu.Stamp(922_713_419_000, -20))[-1] == 0x02 | 0x08
 
 
+@settings(deadline=None)
 @given(WRITABLE | TEXTS, st.booleans())
 def test_split_text_comes_back_whole(text: str, wide: bool) -> None:
     """Whatever is split is joined again, each part within 140 octets and in its place."""
@@ -73,6 +74,7 @@ def test_lengths_of_parts_are_those_of_the_standard(text: str, parts: int) -> No
     assert len(tpdu.split(text, reference=1)) == parts
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=180))
 def test_hostile_octets_raise_one_error_only(data: bytes) -> None:
     """Octets are read, or refused with TpduError, and nothing else."""
@@ -80,6 +82,7 @@ def test_hostile_octets_raise_one_error_only(data: bytes) -> None:
         tpdu.decode_submit(data)
 
 
+@settings(deadline=None)
 @given(st.text(st.sampled_from("0123456789"), min_size=3, max_size=15), st.booleans())
 def test_address_comes_back(digits: str, international: bool) -> None:
     """An address with odd or even digits survives."""
