@@ -61,6 +61,26 @@ def test_web_and_jobs_run_together_and_end_in_order(tmp_path):
         assert not thread.is_alive()
 
 
+def test_watchdog_of_the_web_is_fed_by_pages_really_served(tmp_path, monkeypatch):
+    """The service manager hears of life only from a page that was answered."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(tmp_path / "notify"))
+        manager.settimeout(10)
+        monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+        monkeypatch.setenv("WATCHDOG_USEC", "300000")
+        stop = threading.Event()
+        with contextlib.ExitStack() as stack:
+            service = box.SERVICES["web"](Parts(box_settings(tmp_path, free_port()), stop, stack))
+            thread = threading.Thread(target=service.run, args=(stop,))
+            thread.start()
+            try:
+                assert [manager.recv(50) for _ in range(3)] == [b"WATCHDOG=1"] * 3
+            finally:
+                stop.set()
+                thread.join(10)
+            assert not thread.is_alive()
+
+
 def _get(url: str) -> int:
     for _ in range(200):
         try:
