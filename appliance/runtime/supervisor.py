@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 
 TICK_S = 0.05
 FIRST_WAIT_S = 0.05
-LONGEST_WAIT_S = 0.7
+LONGEST_WAIT_S = 0.4
 """With the tick and the start of the process itself a restart stays within a second."""
 LOG_BYTES = 4_000_000
 FOUNDATION_S = 10.0
