@@ -14,7 +14,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -103,6 +103,7 @@ class Demo:
     def start(self) -> float:
         """Starts it and waits until it is ready; how many seconds that took."""
         self.data.mkdir(parents=True, exist_ok=True)
+        (self.data / "demo.json").unlink(missing_ok=True)
         command = [
             sys.executable,
             "-m",
@@ -145,17 +146,15 @@ class Demo:
         return json.loads((self.data / "demo.json").read_text())
 
     def pid(self, name: str) -> int:
-        """Process id by name: ``broker``, ``box modem``, ``hub ingest`` …"""
+        """Process id by name: ``broker``, ``box modem``, ``hub ingest`` and so on."""
         node, _, service = name.partition(" ")
         info = self.info[node]
         return int(info["pids"][service] if service else info["pid"])
 
     def kill(self, name: str) -> None:
         """SIGKILL, as the out-of-memory killer does."""
-        try:
+        with suppress(ProcessLookupError):
             os.kill(self.pid(name), signal.SIGKILL)
-        except ProcessLookupError:
-            pass
 
     def api(self, node: str, method: str, path: str, body: object = None, *, key: str = "") -> Answer:
         """One call of the REST interface of ``box`` or ``hub``."""
