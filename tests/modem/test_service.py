@@ -285,9 +285,8 @@ def test_sim800_with_its_own_pace(tmp_path: Path) -> None:
 def test_modem_falling_silent_is_told_and_found_again(box: Box) -> None:
     """It hangs, somebody switches it off and on: resetting, then ready, and what waits goes out."""
     box.weather(hang_after=0)
-    box.phone_texts("wake up")
     with box.village.schedule.lock:
-        box.modem.dialogue.urc('+CMTI: "SM",1')
+        box.modem.dialogue.urc("+CREG: 2")
     until(lambda: (told := box.status()) is not None and told.state is ModemState.RESETTING, "told", seconds=40)
     box.write("later")
     with box.village.schedule.lock:
