@@ -23,6 +23,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.reasoncodes import ReasonCode
 
 from appliance.runtime.clock import Clock
+from appliance.runtime.settings import SettingsError
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +37,7 @@ TURN_S = 0.5
 _REFUSALS = frozenset({"Bad user name or password", "Not authorized", "Client identifier not valid"})
 
 
-class BrokerUrlError(ValueError):
+class BrokerUrlError(SettingsError):
     """The address of the broker cannot be used; its message is a sentence for staff."""
 
 
@@ -94,10 +95,11 @@ class Down:
 
 @dataclass(frozen=True, slots=True)
 class Arrived:
-    """A message."""
+    """A message; ``retained`` when it is the broker's memory of an earlier one."""
 
     topic: str
     payload: bytes
+    retained: bool = False
 
 
 Event: TypeAlias = Up | Down | Arrived
@@ -286,7 +288,7 @@ class Connection:
             topic = message.topic
         except UnicodeDecodeError:
             return
-        self._mailbox.put(self, Arrived(topic, bytes(message.payload)))
+        self._mailbox.put(self, Arrived(topic, bytes(message.payload), retained=message.retain))
 
     def _on_publish(self, _client: Client, _data: object, _mid: int, reason: ReasonCode, _properties: object) -> None:
         if reason.is_failure:

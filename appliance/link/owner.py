@@ -22,6 +22,7 @@ from appliance.store import Store
 log = logging.getLogger(__name__)
 
 STOP_S = 4.0
+ANSWER_WITHIN_S = 0.2
 _MACHINE_ID = Path("/etc/machine-id")
 
 
@@ -102,8 +103,13 @@ class Owner(ABC):
             self._store.release()
 
     def _work(self, carrier: Carrier) -> None:
+        since = self._clock.monotonic()
         for event in carrier.turn():
             self._handle(event)
+            # What is committed is acknowledged soon, also while many batches wait: else the sender repeats them.
+            if self._clock.monotonic() - since > ANSWER_WITHIN_S:
+                self._turn()
+                since = self._clock.monotonic()
         pause = self._turn()
         # At most half a second, so that the stop event is seen.
         carrier.wait(min(pause, 0.5), () if self._bell is None else (self._bell.fileno(),))

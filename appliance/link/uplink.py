@@ -68,18 +68,21 @@ class Uplink(Owner):
                 self._hub.refuse(error.failure)
             return
         if topic.flow is Flow.HUB and isinstance(message, Presence):
-            self._on_presence(message)
+            self._on_presence(message, retained=arrived.retained)
         elif topic.flow is Flow.DOWN and self._hub is not None and not isinstance(message, Presence):
             self._hub.receive(message)
 
-    def _on_presence(self, presence: Presence) -> None:
-        """The hub's consumer came or went. Its first word after a connection is the broker's memory of it."""
+    def _on_presence(self, presence: Presence, *, retained: bool) -> None:
+        """The hub's consumer came or went. What the broker remembers of it may be old, and we greet at connecting anyway."""
         known, self._presence = self._presence, presence
-        if not presence.online and known is not None and known.connection == presence.connection:
-            if self._hub is not None:
-                self._hub.await_return()
-        elif presence.online and known is not None and known != presence:
+        if retained and known is None:
+            return
+        if presence.online and presence != known:
             self._greet()
+        elif (
+            not presence.online and self._hub is not None and (known is None or known.connection == presence.connection)
+        ):
+            self._hub.await_return()
 
     def _greet(self) -> None:
         if self._hub is not None:

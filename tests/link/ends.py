@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -53,11 +54,13 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def nats(folder: Path) -> BrokerProcess:
-    """The embedded broker, as the demo runs it."""
+def nats(folder: Path, *, open_to_all: bool = False) -> BrokerProcess:
+    """The embedded broker, as the demo runs it; or without any rights, as a careless administrator would."""
     port = free_port()
     config = folder / "broker.conf"
     broker.write_config(config, listen=f"127.0.0.1:{port}", store_dir=folder / "jetstream", users=PASSWORDS)
+    if open_to_all:
+        config.write_text(re.sub("permissions: {.*} }", "}", config.read_text()))
     return BrokerProcess(broker.command(config), host="127.0.0.1", port=port, log=folder / "broker.log")
 
 
@@ -151,6 +154,7 @@ class Node:
     folder: Path
     settings: LinkSettings
     store: Store = field(init=False)
+    options: Options = QUICK
     _stop: threading.Event = field(default_factory=threading.Event)
     _thread: threading.Thread | None = None
 
@@ -172,7 +176,7 @@ class Node:
         store = self._open(bell)
         service = Uplink if self.kind == "box" else Ingest
         try:
-            service(store, self.settings, node=self.name, clock=CLOCK, bell=bell, options=QUICK).run(stop)
+            service(store, self.settings, node=self.name, clock=CLOCK, bell=bell, options=self.options).run(stop)
         finally:
             store.close()
             bell.close()

@@ -3,13 +3,33 @@
 from __future__ import annotations
 
 import sqlite3
+from pathlib import Path
 
 import pytest
-from link.ends import BOX, HUB, STAFF, MakePair, Pair, Wire, eventually, text_in, villager
+from link.ends import (
+    BOX,
+    CLOCK,
+    HUB,
+    PASSWORDS,
+    QUICK,
+    STAFF,
+    MakePair,
+    Pair,
+    Wire,
+    eventually,
+    nats,
+    text_in,
+    villager,
+)
 
 from appliance.domain.lifecycle import LinkState
+from appliance.domain.records import ClockQuality
 from appliance.link.broker import BrokerProcess
-from appliance.messaging import compose, inbox, outbox
+from appliance.link.client import Arrived, Connection, Login, Mailbox, Timing, Up, Will, parse_url
+from appliance.link.owner import Options
+from appliance.messaging import compose, inbox, outbox, status
+from appliance.wire import envelope, topics
+from appliance.wire.envelope import Bye, Hello, Presence
 
 MODEM = "356938035643809"
 
@@ -187,3 +207,77 @@ def test_another_history_is_refused_said_and_not_repaired_by_guessing(
     assert pair.box.link(HUB).waiting == waiting
     assert pair.hub.texts() == ["one"]
     assert villager(143) == pair.hub.messages()[0].line
+
+
+def _plain_client(process: BrokerProcess, user: str, *hears: str) -> tuple[Connection, Mailbox]:
+    mailbox = Mailbox()
+    login = Login(user, hears, Will(topics.presence(user), envelope.encode(Presence(online=False, connection=1))))
+    where = parse_url(process.url, user=user, password=PASSWORDS[user])
+    connection = Connection(where, login, mailbox=mailbox, clock=CLOCK, timing=Timing(connect_s=5))
+    connection.open()
+    eventually(lambda: Up() in mailbox.take(connection))
+    return connection, mailbox
+
+
+@pytest.mark.parametrize(
+    ("raw", "code"), [(b"\x82\x02\x01", "link.version"), (b"", "link.garbled"), (b"\xff" * 50, "link.garbled")]
+)
+def test_a_message_that_cannot_be_read_is_refused_and_said_at_both_ends(
+    nats_broker: BrokerProcess, make_pair: MakePair, raw: bytes, code: str
+) -> None:
+    """Hostile or newer bytes from a box: its link is refused at the hub with the reason, and the box is told."""
+    pair = make_pair(nats_broker.url)
+    pair.hub.start()
+    eventually(lambda: status.snapshot(pair.hub.store).links)
+    connection, mailbox = _plain_client(nats_broker, BOX, topics.down(BOX))
+    heard: list[object] = []
+
+    def told() -> bool:
+        connection.publish(topics.up(BOX), raw)
+        heard.extend(mailbox.take(connection))
+        return Arrived(topics.down(BOX), envelope.encode(Bye(0, code))) in heard
+
+    eventually(told)
+    eventually(lambda: pair.hub.link(BOX).state is LinkState.REFUSED)
+    assert pair.hub.link(BOX).failure.code == code
+    connection.close()
+    mailbox.close()
+    pair.box.start()
+    eventually(pair.both_online)
+
+
+def test_a_box_in_a_foreign_shard_is_refused(
+    nats_broker: BrokerProcess, make_pair: MakePair, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A broker without rights lets a box write anywhere; ingest looks again, and answers nothing."""
+    (tmp_path / "open").mkdir()
+    process = nats(tmp_path / "open", open_to_all=True)
+    process.start()
+    pair = make_pair(process.url)
+    pair.hub.start()
+    connection, mailbox = _plain_client(process, BOX, topics.down(BOX))
+    wrong = (topics.shard(BOX) + 1) % topics.SHARDS
+    hello = envelope.encode(Hello(1, 1, ClockQuality.NONE, b"", (1,), (), ()))
+
+    def refused() -> bool:
+        connection.publish(f"fieldbox/1/u/{wrong}/{BOX}", hello)
+        return "not its own" in caplog.text
+
+    eventually(refused)
+    assert not any(isinstance(event, Arrived) for event in mailbox.take(connection))
+    connection.publish(topics.up(BOX), hello)
+    eventually(lambda: any(isinstance(event, Arrived) for event in mailbox.take(connection)))
+    connection.close()
+    mailbox.close()
+    pair.hub.end()
+    process.stop()
+
+
+def test_a_hub_that_comes_later_is_greeted_at_once(any_broker: BrokerProcess, make_pair: MakePair) -> None:
+    """Its birth wakes a box that had given up asking often."""
+    pair = make_pair(any_broker.url)
+    pair.box.options = Options(QUICK.timing, answer_min_s=300, answer_max_s=300)
+    pair.box.start()
+    eventually(lambda: pair.box.link(HUB).failure is not None and pair.box.link(HUB).failure.code == "link.no-hub")
+    pair.hub.start()
+    eventually(pair.both_online, within_s=5)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import socket
+
 import pytest
 
-from appliance.link.carrier import Backoff
-from appliance.link.client import Arrived, Mailbox
+from appliance.link.carrier import Backoff, Carrier, Station
+from appliance.link.client import Arrived, Broker, Down, Mailbox, Timing
 from appliance.link.patience import Patience
+from appliance.runtime.clock import FakeClock
 
 
 def test_the_wait_follows_what_was_measured() -> None:
@@ -72,3 +76,29 @@ def test_a_full_mailbox_drops_and_counts() -> None:
     mailbox.wait(5)
     assert mailbox.take(mailbox) == [Arrived("t", b"x")]
     mailbox.close()
+
+
+def test_a_connection_whose_thread_is_stuck_is_given_up_and_made_anew() -> None:
+    """The watchdog: a try to connect that never ends does not hold the link for ever."""
+    clock = FakeClock()
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as full, contextlib.ExitStack() as stack:
+        # The kernel answers no more connections than the queue holds, so the next one hangs.
+        for _ in range(2):
+            waiting = stack.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(full.getsockname())
+        carrier = Carrier(
+            Broker(*full.getsockname()),
+            Station("baidoa", ("x",), "y"),
+            clock=clock,
+            backoff=Backoff(),
+            timing=Timing(connect_s=1.0, stuck_s=30),
+        )
+        assert carrier.turn() == []
+        clock.advance(32)
+        assert [type(event) for event in carrier.turn()] == [Down]
+        assert not carrier.publish("t", b"x")
+        assert carrier.turn() == []
+        clock.advance(2)
+        carrier.turn()
+        carrier.close()
