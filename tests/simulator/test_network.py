@@ -313,3 +313,31 @@ def test_same_seed_gives_the_same_weather() -> None:
 
     assert story() == story()
     assert 0 < len(story()) < 20
+
+
+def test_noisy_modem_speaks_into_the_open_prompt(bench: Bench) -> None:
+    """urc_noise is rude as well: +CMTI comes while the modem waits for the PDU."""
+    bench.weather(urc_noise=1.0)
+    bench.at("AT+CMGS=20")
+    bench.network.text(PHONE, BOX, "now")
+    assert bench.wait(1) == '\r\n+CMTI: "SM",1\r\n'
+
+
+def test_flood_waits_in_order_and_arrives_whole() -> None:
+    """Three thousand texts to a SIM of ten places come one after another as places are freed."""
+    bench = Bench(capacity=10)
+    bench.at("ATE0")
+    for number in range(3000):
+        bench.network.text(PHONE, BOX, str(number))
+    bench.wait(1)
+    assert bench.network.waiting(BOX) == 2990
+    for _ in range(299):
+        bench.at("AT+CMGD=1,4")
+    bench.wait(0.1)
+    assert [row["text"] for row in bench.network.ledger.rows()["delivered"]] == [str(number) for number in range(3000)]
+
+
+def test_number_nobody_has_is_refused(bench: Bench) -> None:
+    """Digits of no numbering plan: CMS 1."""
+    (pdu,) = submits("252615550133", "x")
+    assert bench.send(pdu) == "\r\n+CMS ERROR: 1\r\n"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -12,7 +13,7 @@ import pytest
 import serial
 
 from appliance.modem.simulator import tpdu
-from appliance.modem.simulator.village import VillageService, parse_modem, parse_proxy
+from appliance.modem.simulator.village import ModemOptions, VillageOptions, VillageService, parse_modem, parse_proxy
 
 BOX = "+252615550100"
 PHONE = "+252615550133"
@@ -182,3 +183,49 @@ def test_modem_option_is_read_or_refused_with_a_sentence() -> None:
         with pytest.raises(ValueError, match=r"\w"):
             parse_modem(bad)
     assert parse_proxy("127.0.0.1:1=127.0.0.1:2") == (("127.0.0.1", 1), ("127.0.0.1", 2))
+
+
+def test_service_runs_until_told_to_stop_and_leaves_nothing(tmp_path: Path) -> None:
+    """A village with a script and a proxy starts, texts, ends within its budget, and its link is gone."""
+    options = VillageOptions(
+        modems=(parse_modem(str(tmp_path / "modem")), parse_modem(f"{tmp_path / 'slow'},profile=sim800")),
+        http=("127.0.0.1", 0),
+        proxy=(("127.0.0.1", 0), ("127.0.0.1", 9)),
+    )
+    service, stop = VillageService(options), threading.Event()
+    thread = threading.Thread(target=service.run, args=(stop,), name="village")
+    thread.start()
+    deadline = time.monotonic() + 5
+    while not service.network.ledger.rows()["submitted"] and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert len(service.network.ledger.rows()["submitted"]) == 1
+    stop.set()
+    thread.join(5)
+    assert not thread.is_alive()
+    assert list(tmp_path.iterdir()) == []
+    assert not [other.name for other in threading.enumerate() if other.name.startswith("village")]
+
+
+def test_path_that_is_no_link_is_left_alone(tmp_path: Path) -> None:
+    """A file in the modem's place is an error, and stays."""
+    path = tmp_path / "modem"
+    path.write_text("precious")
+    service = VillageService(VillageOptions(modems=(ModemOptions(path),), http=("127.0.0.1", 0), quiet=True))
+    with pytest.raises(FileExistsError):
+        service.open()
+    service.close()
+    assert path.read_text() == "precious"
+
+
+def test_slow_reader_loses_nothing_of_a_long_answer(village: VillageService, tmp_path: Path) -> None:
+    """A full SIM is listed whole although the answer is larger than the kernel's buffer."""
+    for _ in range(50):
+        village.network.text(PHONE, BOX, "سلام " * 14)
+    deadline = time.monotonic() + 5
+    while len(village.network.ledger.rows()["delivered"]) < 50 and time.monotonic() < deadline:
+        time.sleep(0.02)
+    with open_port(tmp_path / "modem") as port:
+        port.write(b"AT+CMGL=4\r")
+        time.sleep(0.3)
+        answer = read_until(port, b"\r\nOK\r\n")
+    assert answer.count(b"+CMGL: ") == 50

@@ -107,6 +107,10 @@ class Host(Protocol):
         """Bytes a bad modem puts in front of a line of an answer."""
         ...
 
+    def rude(self) -> bool:
+        """Whether it speaks unasked while a command or prompt is open, as bad modems do."""
+        ...
+
 
 class Dialogue:
     """One serial conversation. Every call must hold the schedule's lock."""
@@ -297,6 +301,9 @@ class Dialogue:
     def urc(self, line: str) -> None:
         """Say something unasked: at once, or after the command or prompt that is open (mode 2 of +CNMI, §3.4.1)."""
         if self.mode is Mode.DEAD:
+            return
+        if self.mode is not Mode.COMMAND and self._host.rude():
+            self._write(f"\r\n{line}\r\n".encode("latin-1", "replace"))
             return
         self._held.append(line)
         if self.mode is Mode.COMMAND and not self._line:

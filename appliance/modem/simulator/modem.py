@@ -314,6 +314,10 @@ class Modem:
         if weather.strikes(Fault.GARBAGE, rng):
             yield b"\r\n" + bytes(rng.choice(b"\x00\xff\x7f~#@") for _ in range(rng.randint(1, 8))) + b"\r\n"
 
+    def rude(self) -> bool:
+        """Whether the fault urc_noise makes it speak into an open command or prompt."""
+        return self.network.weather.strikes(Fault.URC_NOISE, self.rng)
+
 
 def plain_ok(_modem: Modem, _command: Command) -> Outcome:
     """A command that is taken and changes nothing here."""

@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum, auto
+from math import inf
 from typing import Protocol
 
 from appliance.domain.address import AddressError, parse_phone
@@ -26,6 +27,9 @@ DELIVERED, EXPIRED = 0x00, 0x46
 
 CMS_TRANSFER_REJECTED = 21
 """RP cause of 3GPP TS 24.011 Annex E-2: what operators answer when the SIM has no credit."""
+
+CMS_UNASSIGNED = 1
+"""RP cause "unassigned number" (3GPP TS 24.011 Annex E-2)."""
 
 CMS_DUPLICATE = 0xC5
 """TP-FCS "SM rejected, duplicate" (3GPP TS 23.040 §9.2.3.22) as +CMS ERROR tells it."""
@@ -88,7 +92,7 @@ class Sent:
     """One id for each part."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class _Item:
     """One TPDU in the service centre."""
 
@@ -108,6 +112,8 @@ class _Item:
 class _Mailbox:
     queue: deque[_Item] = field(default_factory=deque)
     busy: bool = False
+    next_expiry: float = inf
+    """When the first of them may expire."""
 
 
 class Network:
@@ -201,8 +207,8 @@ class Network:
             part = tpdu.decode_submit(data)
             try:
                 to = self.number(part.to)
-            except AddressError as error:
-                raise tpdu.TpduError(str(error)) from error
+            except AddressError:
+                return CMS_UNASSIGNED
             if self.weather.strikes(Fault.CMS_ERROR, self.rng):
                 return self.weather.cms_code
             if part.reject_duplicates and self._holds(sender, to, part.mr):
@@ -279,8 +285,9 @@ class Network:
     def _arrive(self, item: _Item) -> None:
         box = self._mailbox(item.to)
         box.queue.append(item)
+        box.next_expiry = min(box.next_expiry, item.expires)
         self._drain(item.to)
-        if item in box.queue:
+        if box.queue and box.queue[-1] is item:
             left = item.expires - self.schedule.clock.monotonic()
             self.schedule.after(left, lambda: self._drain(item.to))
 
@@ -303,9 +310,12 @@ class Network:
 
     def _expire(self, box: _Mailbox) -> None:
         now = self.schedule.clock.monotonic()
+        if box.next_expiry > now:
+            return
         for item in [item for item in box.queue if item.expires <= now]:
             box.queue.remove(item)
             self._report(item, EXPIRED)
+        box.next_expiry = min((item.expires for item in box.queue), default=inf)
 
     def _pause(self, number: str, box: _Mailbox) -> bool:
         radio = self.radios.get(number)

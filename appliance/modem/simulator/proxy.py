@@ -23,6 +23,8 @@ SLOW_RATE = 4_000.0
 """Octets a second each way: 32 kbit/s, a middling GPRS link."""
 _CHUNK = 4096
 _QUEUE = 1 << 16
+_SLOW_QUEUE = 1 << 13
+"""Octets under way on a slow link: two seconds, so that it is slow and not late by minutes."""
 _RESET = struct.pack("ii", 1, 0)
 """SO_LINGER of zero seconds: close() sends RST."""
 
@@ -143,6 +145,7 @@ class LinkProxy:
         if self.state is LinkState.CUT:
             return selector
         selector.register(self._listener, selectors.EVENT_READ)
+        room = _SLOW_QUEUE if self.state is LinkState.SLOW else _QUEUE
         now = self._clock.monotonic()
         for connection in self._connections:
             for end, inward, outward in (
@@ -150,7 +153,7 @@ class LinkProxy:
                 (connection.server, connection.down, connection.up),
             ):
                 events = 0
-                if connection.connected and not inward.ended and inward.size < _QUEUE:
+                if connection.connected and not inward.ended and inward.size < room:
                     events |= selectors.EVENT_READ
                 if (outward.queue and outward.queue[0][0] <= now) or (
                     end is connection.server and not connection.connected
@@ -210,7 +213,7 @@ class LinkProxy:
             self._drop(connection)
 
     def _read(self, pipe: _Pipe) -> None:
-        if pipe.ended or pipe.size >= _QUEUE:
+        if pipe.ended:
             return
         try:
             data = pipe.source.recv(_CHUNK)
