@@ -281,3 +281,18 @@ def test_a_hub_that_comes_later_is_greeted_at_once(any_broker: BrokerProcess, ma
     eventually(lambda: pair.box.link(HUB).failure is not None and pair.box.link(HUB).failure.code == "link.no-hub")
     pair.hub.start()
     eventually(pair.both_online, within_s=5)
+
+
+def test_a_hub_that_cannot_be_read_is_said_on_the_box(nats_broker: BrokerProcess, make_pair: MakePair) -> None:
+    """A newer hub: the box says refused with link.version and tells the hub; it never ignores."""
+    pair = make_pair(nats_broker.url)
+    connection, mailbox = _plain_client(nats_broker, HUB, topics.ALL_UP)
+    pair.box.start()
+    eventually(lambda: pair.box.link(HUB).failure is not None and pair.box.link(HUB).failure.code == "link.no-hub")
+    connection.publish(topics.down(BOX), b"\x82\x02\x01")
+    eventually(lambda: pair.box.link(HUB).state is LinkState.REFUSED)
+    assert pair.box.link(HUB).failure.code == "link.version"
+    bye = Arrived(topics.up(BOX), envelope.encode(Bye(0, "link.version")))
+    eventually(lambda: bye in mailbox.take(connection))
+    connection.close()
+    mailbox.close()

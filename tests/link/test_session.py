@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 from link.ends import BOX, HUB, STAFF, text_in
@@ -15,7 +15,7 @@ from appliance.messaging import compose, inbox, outbox, replica, status
 from appliance.runtime.clock import FakeClock
 from appliance.store import Store, journal
 from appliance.wire import envelope
-from appliance.wire.envelope import Ack, Batch, Bye, Hello, Rewind
+from appliance.wire.envelope import Ack, Batch, Bye, Hello, LaneKey, Position, Rewind
 
 MODEM = "356938035643809"
 
@@ -282,3 +282,45 @@ def test_an_orderly_leave_is_heard(ends: Ends) -> None:
         ends.clock.advance(1)
         ends.sessions[BOX].turn()
     assert ends.messages_of_type(Hello) == []
+
+
+def test_a_batch_of_another_history_is_refused_at_the_receiver(ends: Ends) -> None:
+    """Nothing of it is applied, the truth is acknowledged, and the page says link.mismatch until a batch fits again."""
+    text_in(ends.stores[BOX], "one")
+    ends.settle()
+    rows = ends.rows(HUB)
+    genuine = ends.messages_of_type(Batch)[-1]
+    assert isinstance(genuine, Batch)
+    forged = replace(genuine, first=genuine.last + 1, before=b"another!")
+    ends.arrive(HUB, envelope.encode(forged))
+    state, reason = ends.sessions[HUB].standing()
+    assert (state, reason.code) == (LinkState.REFUSED, "link.mismatch")
+    assert ends.rows(HUB) == rows
+    ends.sessions[HUB].turn()
+    ack = ends.messages_of_type(Ack)[-1]
+    assert [p.applied for p in ack.positions] == [genuine.last]
+    ends.arrive(HUB, envelope.encode(genuine))
+    assert ends.sessions[HUB].standing() == (LinkState.ONLINE, None)
+
+
+def test_a_senders_mismatch_is_told_to_the_receiver(ends: Ends) -> None:
+    """Both pages say refused; the other direction goes on; nothing is marked as held by the hub."""
+    text_in(ends.stores[BOX], "one")
+    ends.settle()
+    text_in(ends.stores[BOX], "two")
+    waiting = ends.waiting()
+    ends.sessions[BOX].greet()
+    nonce = ends.messages_of_type(Hello)[-1].nonce
+    ends.on_the_way[HUB].clear()
+    lane = LaneKey(int(ends.stores[BOX].node.incarnation), journal.CONVERSATIONS)
+    ends.arrive(BOX, envelope.encode(Ack(5, nonce, 99, 65536, 0, (Position(lane, 1, b"another!", 1),))))
+    assert ends.sessions[BOX].standing()[1].code == "link.mismatch"
+    ends.deliver(faults=False)
+    assert ends.sessions[HUB].standing()[1].code == "link.mismatch"
+    assert ends.waiting() == waiting
+    [conversation] = inbox.conversations(ends.stores[HUB])
+    compose.reply(ends.stores[HUB], conversation.id, "down it goes", STAFF)
+    for _ in range(20):
+        ends.turn()
+        ends.deliver(faults=False)
+    assert any(row[5] == "down it goes" for row in ends.rows(BOX))

@@ -351,3 +351,39 @@ def test_silence_stops_sending_until_the_next_greeting() -> None:
     sender.silence()
     assert (sender.state, sender.wanted(), sender.unanswered) == (SenderState.SILENT, [], False)
     assert not sender.on_rewind(5)
+
+
+def test_a_lane_that_was_never_written_here_is_refused_unless_empty() -> None:
+    """A peer that claims entries of an unknown epoch remembers another history."""
+    sender, _ = _streaming()
+    foreign = LaneKey(1234, 0)
+    empty = Ack(99, 5, 2, 65536, 0, (Position(foreign, 0, bytes(8), 0),))
+    assert sender.on_ack(empty, {foreign: None}) == ()
+    assert sender.state is SenderState.STREAMING
+    sender.on_ack(Ack(99, 5, 3, 65536, 0, (Position(foreign, 4, bytes(8), 4),)), {foreign: None})
+    assert sender.state is SenderState.REFUSED
+
+
+def test_a_refused_sender_stays_refused_without_a_carrier() -> None:
+    """Losing the connection is no agreement."""
+    sender, log = _streaming()
+    sender.on_ack(_ack(log, 1, number=2), {LANES[1]: b"another!"})
+    sender.silence()
+    assert sender.state is SenderState.REFUSED
+
+
+def test_batches_shrink_on_a_slow_line_and_grow_on_a_fast_one() -> None:
+    """Between 2 and 16 KiB, so that a batch takes no more than 2 to 3 s of the line."""
+    sender, _ = _streaming()
+
+    def limit() -> int:
+        return sender.wanted()[0].max_bytes
+
+    for _ in range(5):
+        sender.size_batches(8.0)
+    assert limit() == 2048
+    sender.size_batches(2.0)
+    assert limit() == 2048
+    for _ in range(5):
+        sender.size_batches(0.1)
+    assert limit() == 16384
