@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import Any
 
-from flask import Blueprint, Flask, g, request, url_for
+from flask import Blueprint, Flask, g, request
 
 from appliance.store import Store
 from appliance.web import auth, box, errors, headers, i18n, inbox, login, words
@@ -73,11 +73,3 @@ def _teach_templates(app: Flask, store: Store, node_label: str) -> None:
         }
 
     app.jinja_env.globals["header"] = lambda: box.chip(store)
-
-
-def _here(code: str) -> str:
-    """The address of this page in another language (of the inbox, for a page that does not exist)."""
-    if request.endpoint is None:
-        return url_for("inbox.list", lang=code)
-    kept = {name: value for name, value in request.args.items() if name not in {"lang", "fragment"}}
-    return url_for(request.endpoint, **{**(request.view_args or {}), **kept, "lang": code})

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from hashlib import blake2b
-from urllib.parse import urlsplit
 from uuid import UUID
 
-from flask import Flask, g, redirect, request, session, url_for
+from flask import Flask, abort, g, redirect, request, session, url_for
 from flask_login import LoginManager, UserMixin, current_user, login_user
 from flask_wtf.csrf import CSRFProtect
 from werkzeug.wrappers import Response
@@ -16,7 +15,7 @@ from appliance.messaging import accounts
 from appliance.store import Store
 
 SESSION_S = 12 * 3600
-"""How long a browser stays logged in without asking for a page: a working day."""
+"""How long a login lasts: a working day. A page left open does not prolong it."""
 
 
 class Account(UserMixin):  # type: ignore[misc]
@@ -43,6 +42,7 @@ def install(app: Flask, store: Store, secret: bytes) -> None:
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SAMESITE="Lax",
         PERMANENT_SESSION_LIFETIME=SESSION_S,
+        SESSION_REFRESH_EACH_REQUEST=False,
         WTF_CSRF_TIME_LIMIT=None,  # as long as the session: a form may stay open all morning
         WTF_CSRF_CHECK_DEFAULT=False,  # checked below, once it is known who asks
     )
@@ -84,16 +84,14 @@ def open_session(store: Store, actor: Actor) -> None:
 
 
 def require_login() -> Response | None:
-    """Sends a browser without a session to the login page, and back afterwards; for ``before_request``."""
+    """Sends a browser without a session to the login page, and back afterwards; for ``before_request``.
+
+    Raises Unauthorized for a form, whose fields must not be lost.
+    """
     if g.actor is not None:
         return None
     if "fragment" in request.args:
         return Response(status=401)
+    if request.method == "POST":
+        abort(401)  # the page for it asks for the login and keeps what was typed
     return redirect(url_for("login.show", next=request.full_path.rstrip("?")), 303)
-
-
-def local_path(target: str) -> str:
-    """``target`` when it is a path of this site, else the start page: no login link leads elsewhere."""
-    parts = urlsplit(target)
-    odd = parts.scheme or parts.netloc or not target.startswith("/") or target[1:2] in {"/", "\\"}
-    return "/" if odd or not target.isprintable() else target

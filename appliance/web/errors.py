@@ -10,10 +10,10 @@ from types import TracebackType
 
 from flask import Flask, Response, g, jsonify, make_response, render_template, request
 from flask_wtf.csrf import CSRFError
-from werkzeug.exceptions import HTTPException, InternalServerError
+from werkzeug.exceptions import HTTPException, InternalServerError, Unauthorized
 
-from appliance.web.auth import local_path
 from appliance.web.i18n import gettext
+from appliance.web.places import local_path
 from appliance.web.words import N_
 
 log = logging.getLogger(__name__)
@@ -33,6 +33,7 @@ _SECRET = {"csrf_token", "password"}
 def install(app: Flask) -> None:
     """Answers every failure of a page in the reader's words, and of the API as problem+json (RFC 9457)."""
     app.register_error_handler(CSRFError, _expired)
+    app.register_error_handler(Unauthorized, _expired)
     app.register_error_handler(InternalServerError, _broken)
     app.register_error_handler(HTTPException, _plain)
 
@@ -102,7 +103,7 @@ def again(to: str, fields: tuple[tuple[str, str], ...]) -> str:
     return render_template("again.html", to=local_path(to), fields=fields, text=dict(fields).get("text", ""))
 
 
-def _expired(_error: CSRFError) -> Response:
+def _expired(_error: HTTPException) -> Response:
     """A form whose session ended: what was typed comes back, to be sent with one press after logging in."""
     if request.path.startswith("/api/"):
         return _problem(403 if g.actor else 401, "CSRF token missing or wrong" if g.actor else "Log in first")

@@ -9,7 +9,8 @@ from appliance.domain.failure import Refused
 from appliance.messaging import accounts
 from appliance.store import Store
 from appliance.web import errors, i18n
-from appliance.web.auth import local_path, open_session
+from appliance.web.auth import open_session
+from appliance.web.places import local_path
 from appliance.web.words import sentence
 
 _THROTTLED = "auth.throttled"

@@ -8,7 +8,7 @@ from tests_support import AMINA, sms
 
 from appliance.messaging import accounts, inbox, receive
 from appliance.web.app import create_app
-from appliance.web.auth import local_path
+from appliance.web.places import local_path
 
 HERE = "http://localhost"
 

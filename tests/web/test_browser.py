@@ -343,6 +343,26 @@ def test_page_says_when_the_node_is_gone(make_node, open_context):
     expect(page.locator("#lost")).to_be_hidden()
 
 
+def test_session_that_ends_while_writing_loses_nothing(node, open_context):
+    """The password changed elsewhere: the page says so, and one press and a login later the reply is sent."""
+    receive.accept(node.store, sms("Is there water?"))
+    page = open_context().new_page()
+    _login(page, node)
+    page.goto(f"{node.url}/c/{_conversation(node)}")
+    page.fill("#text", "A long answer")
+    accounts.set_password(node.store, "amina", "another long password")
+    receive.accept(node.store, sms("Please"))
+    expect(page.locator("#ended")).to_be_visible()
+    assert page.input_value("#text") == "A long answer"
+    page.click("#send")
+    page.fill("#name", "amina")
+    page.fill("#password", "another long password")
+    page.click("main button")
+    expect(page.locator("blockquote")).to_have_text("A long answer")
+    page.click("main button")
+    expect(page.locator(".msg.out .text")).to_have_text("A long answer")
+
+
 def test_whole_journey_without_javascript(node, open_context):
     """Log in, read, count, answer, decide, change the language, log out: with plain forms."""
     receive.accept(node.store, sms("Is there water?"))

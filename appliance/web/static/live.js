@@ -8,7 +8,7 @@
   const title = document.title, lost = document.getElementById("lost");
   const parts = [...document.querySelectorAll("[data-live]")].map(box => ({box, dirty: false, busy: false}));
   const channel = "BroadcastChannel" in window ? new BroadcastChannel("fieldbox") : null;
-  let stream = null, refusedAt = 0, timer = 0;
+  let stream = null, refusedAt = 0, timer = 0, over = false;
 
   // --- showing ---
 
@@ -43,12 +43,13 @@
   }
 
   async function refresh(part) {
+    if (over) return;
     if (part.busy) { part.dirty = true; return; }
     part.busy = true;
     part.dirty = false;
     try {
       const answer = await fetch(part.box.dataset.live, {headers: {Accept: "text/html"}, redirect: "manual", cache: "no-store"});
-      if (answer.status === 401) { location.reload(); return; }
+      if (answer.status === 401) { ended(); return; }
       if (answer.ok) show(part.box, await answer.text());
       if (lost) lost.hidden = answer.ok;
     } catch (error) {
@@ -57,6 +58,15 @@
       part.busy = false;
     }
     if (part.dirty) refresh(part);
+  }
+
+  // The session is over: to the login page, unless something is being written, which the login then carries along.
+  function ended() {
+    const text = document.getElementById("text"), note = document.getElementById("ended");
+    if (!text || !text.value) { location.reload(); return; }
+    over = true;
+    stop();
+    note.hidden = false;
   }
 
   function refreshAll() { parts.forEach(part => refresh(part)); }
@@ -81,7 +91,7 @@
   }
 
   function listen() {
-    if (stream || Date.now() - refusedAt < RETRY_MS) return;
+    if (stream || over || Date.now() - refusedAt < RETRY_MS) return;
     stream = new EventSource(STREAM);
     stream.onopen = () => { refusedAt = 0; refreshAll(); tell({open: true}); };
     stream.onerror = () => {
