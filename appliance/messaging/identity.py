@@ -125,6 +125,7 @@ def _alias(tx: Tx, lead: UUID, other: UUID) -> None:
     tx.run(t.Contacts.update(alias_of=lead).where((t.Contacts.id == other) | (t.Contacts.alias_of == other)))
     for row in tx.all(t.ContactLines.select(t.ContactLines.line).where(t.ContactLines.contact == other)):
         tx.upsert(t.ContactLines, {"contact": lead, "line": row["line"]}, {})
+    tx.run(t.Messages.update(contact=lead).where(t.Messages.contact == other))
     source, target = conversation_of(tx, other), conversation_of(tx, lead)
     if source is not None and target is None:
         tx.run(t.Conversations.update(contact=lead).where(t.Conversations.id == source))

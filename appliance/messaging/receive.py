@@ -42,8 +42,9 @@ def network_key(sms: IncomingSms) -> bytes:
         sms.part,
         sms.of,
     )
-    payload = hashlib.blake2b(sms.raw, digest_size=16).digest()
-    return hashlib.blake2b(facts + payload + str(sms.sender).encode(), digest_size=16).digest()
+    # Not the whole PDU: a second delivery may differ in TP-MMS or come through another service centre.
+    payload = sms.text.encode("utf-8", "surrogatepass") if sms.text else sms.raw
+    return hashlib.blake2b(facts + str(sms.sender).encode() + b"\0" + payload, digest_size=16).digest()
 
 
 def accept(store: Store, sms: IncomingSms) -> Received:

@@ -30,6 +30,7 @@ _FIRST: tuple[str, ...] = (
     " priority {text} NOT NULL, expires_at {big}, in_reply_to {id}, attempt {int} NOT NULL, failure {text} NOT NULL, next_try_at {big},"
     " reference {int}, missing {text} NOT NULL, told_parts {text} NOT NULL, peer {text} NOT NULL, lane {int} NOT NULL, seq {big} NOT NULL)",
     "CREATE INDEX messages_conversation ON messages (conversation, cursor)",
+    "CREATE INDEX messages_contact ON messages (contact)",
     "CREATE INDEX messages_incomplete ON messages (line, reference) WHERE state = 'incomplete'",
     "CREATE INDEX messages_open ON messages (state) WHERE state IN ('queued', 'sending', 'waiting', 'uncertain', 'failed', 'held')",
     "CREATE TABLE parts (id {id} PRIMARY KEY, message {id} NOT NULL REFERENCES messages (id), number {int} NOT NULL, of {int} NOT NULL,"

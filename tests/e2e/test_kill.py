@@ -16,7 +16,18 @@ import pytest
 from demo_support import Demo, wait_for
 
 VILLAGERS = [f"+2526155502{n:02d}" for n in range(10)]
-SERVICES = ("box modem", "box link", "hub ingest", "broker", "box web", "hub web", "box jobs", "hub jobs")
+SERVICES = (
+    "box modem",
+    "box link",
+    "box modem",
+    "hub ingest",
+    "broker",
+    "box modem",
+    "box web",
+    "hub web",
+    "box jobs",
+    "hub jobs",
+)
 PENDING = {"queued", "sending", "waiting"}
 EACH_WAY = 60
 
@@ -50,14 +61,14 @@ def converse(
     def from_village() -> None:
         for n in range(count):
             demo.text(VILLAGERS[n % len(VILLAGERS)], f"in-{seed}-{n}")
-            time.sleep(0.25)
+            time.sleep(0.4)
 
     def to_village() -> None:
         nodes = itertools.cycle(["box", "hub"])
         for n in range(count):
             text = f"out-{seed}-{n}"
             told[demo.send(next(nodes), VILLAGERS[n % len(VILLAGERS)], text, key=text)] = text
-            time.sleep(0.2)
+            time.sleep(0.3)
 
     return [pool.submit(from_village), pool.submit(to_village)]
 
@@ -95,7 +106,7 @@ def killed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Evidence]:
                     break
                 demo.kill(name)
                 kills[name] += 1
-                time.sleep(1.3)
+                time.sleep(0.9)
             for each in running:
                 each.result(90)
         yield gather(demo, kills, told)
@@ -113,14 +124,14 @@ def powerless(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Evidence]:
         told: dict[str, str] = {}
         wait_for(lambda: demo.api("hub", "GET", "/api/v1/status").body.get("links"), 30)
         imei = demo.api("box", "GET", "/api/v1/status").body["modems"][0]["imei"]
-        demo.village("PUT", "/faults", {"delay_s": 0.05})
+        assert demo.village("PUT", "/faults", {"answer_then_die": 0.1, "duplicate": 0.1, "reorder": 0.2}).status == 200
         chance = random.Random(7)
         with ThreadPoolExecutor(2, "people") as pool:
-            running = converse(pool, demo, 30, told, seed=2)
+            running = converse(pool, demo, EACH_WAY, told, seed=2)
             while not all(each.done() for each in running):
                 demo.village("POST", f"/modems/{imei}/power", {"off_s": 0.5})
                 kills["modem power"] += 1
-                time.sleep(chance.uniform(1.5, 3.0))
+                time.sleep(chance.uniform(0.8, 2.5))
             for each in running:
                 each.result(90)
         yield gather(demo, kills, told)
@@ -137,10 +148,12 @@ def evidence(request: pytest.FixtureRequest) -> Evidence:
 @pytest.mark.xdist_group("kill")
 class TestAfterKills:
     def test_something_was_killed_and_something_was_sent(self, evidence: Evidence) -> None:
-        """The campaign did what it says."""
-        assert sum(evidence.kills.values()) >= 5
-        assert len(evidence.told) >= 30
-        assert len(evidence.ledger["submitted"]) >= 30
+        """The campaign did what it says; what it did is printed for whoever asks with -s."""
+        states = Counter(m["state"] for m in evidence.outgoing())
+        print(f"\nkills {dict(evidence.kills)}; 60 texts each way; outgoing {dict(states)}")
+        assert sum(evidence.kills.values()) >= 8
+        assert len(evidence.told) == EACH_WAY
+        assert len(evidence.ledger["submitted"]) == EACH_WAY
 
     def test_i1_every_text_the_modem_gave_up_is_committed(self, evidence: Evidence) -> None:
         """I1: what villagers sent is in the box, each once."""

@@ -50,6 +50,12 @@ def test_same_part_read_twice_is_one_message(box: Store) -> None:
     assert only_conversation(box).unread == 1
 
 
+def test_same_part_through_another_service_centre_is_one_message(box: Store) -> None:
+    """A second delivery may differ in its first octet or its SMSC, never in what the sender's network stamped."""
+    receive.accept(box, sms("water is dirty", raw=b"one"))
+    assert receive.accept(box, sms("water is dirty", raw=b"two")).duplicate
+
+
 def test_same_words_at_another_time_are_two_messages(box: Store) -> None:
     """Never recognised by text alone."""
     receive.accept(box, sms("help"))
@@ -304,6 +310,7 @@ def test_same_person_met_on_both_nodes_becomes_one(box: Store, hub: Store) -> No
     assert only_conversation(box).id == only_conversation(hub).id
     assert only_conversation(box).contact == only_conversation(hub).contact
     assert len(inbox.thread(hub, only_conversation(hub).id)) == 2
+    assert {m.contact for s in (box, hub) for m in inbox.messages_since(s, 0, 9)} == {only_conversation(hub).contact}
 
 
 def test_name_given_later_wins_on_both(box: Store, hub: Store, clock) -> None:
