@@ -144,25 +144,21 @@ def pack_septets(septets: bytes, fill: int = 0) -> bytes:
 def unpack_septets(octets: bytes, count: int, fill: int = 0) -> bytes:
     """The first ``count`` septets after ``fill`` bits; fewer when the octets end before."""
     count = max(0, min(count, (len(octets) * 8 - fill) // 7))
-    unpacked = bytearray()
-    start_bit = fill
-    while len(unpacked) < count:
-        start, shift = divmod(start_bit, 8)
-        group = int.from_bytes(octets[start : start + 8], "little") >> shift
-        # Eight septets are 56 bits; with a shift of at most 7 bits they lie within these 64.
-        unpacked += bytes(
-            (
-                group & 0x7F,
-                group >> 7 & 0x7F,
-                group >> 14 & 0x7F,
-                group >> 21 & 0x7F,
-                group >> 28 & 0x7F,
-                group >> 35 & 0x7F,
-                group >> 42 & 0x7F,
-                group >> 49 & 0x7F,
-            )
+    unpacked: list[int] = []
+    aligned = (int.from_bytes(octets, "little") >> fill).to_bytes(len(octets), "little") if fill else octets
+    # Eight septets are 56 bits: cut the number into sevens of octets, and each of these by shifts.
+    for start in range(0, len(octets), 7):
+        group = int.from_bytes(aligned[start : start + 7], "little")
+        unpacked += (
+            group & 0x7F,
+            group >> 7 & 0x7F,
+            group >> 14 & 0x7F,
+            group >> 21 & 0x7F,
+            group >> 28 & 0x7F,
+            group >> 35 & 0x7F,
+            group >> 42 & 0x7F,
+            group >> 49,
         )
-        start_bit += 56
     return bytes(unpacked[:count])
 
 

@@ -26,7 +26,8 @@ def event(happened: Unsolicited) -> ModemEvent | None:
     """What an unsolicited result tells, None when nothing we act on."""
     values = commands.fields(":" + happened.text)
     length = commands.number_at(values, len(values) - 1)
-    if happened.name == "+CMTI":
+    if happened.name in {"+CMTI", "+CDSI"}:
+        # A report that was stored is read like a message, and told apart by what it is.
         # An announcement without a place ("+CMTI: ,-1") says only that there is something to look for.
         known = len(values) > 1 and values[1].isdecimal()
         return NewMessage(Place(values[0], int(values[1]))) if known else MessagesReady()

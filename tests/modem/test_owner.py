@@ -455,6 +455,18 @@ def test_earlier_knowledge_of_a_port_taken_over(rig: Rig) -> None:
     assert (told.imei, told.state, told.signal, told.operator) == ("350000000000017", ModemState.ABSENT, None, "")
 
 
+def test_storages_that_cannot_be_listed_do_not_stop_the_rest(rig: Rig) -> None:
+    """A refusal to list or read is noted; sending goes on and the next sweep looks again."""
+    rig.modem.fails("stored", REFUSED)
+    rig.modem.fails("read", REFUSED)
+    place = rig.modem.stores(1, hexed("later"))
+    rig.modem.happened = [NewMessage(place)]
+    rig.write()
+    rig.lives(*[nothing] * 40)
+    assert rig.states() == [Outgoing.SENT]
+    assert rig.incoming() == ["later"]
+
+
 def test_signal_shown_only_while_ready(rig: Rig) -> None:
     """A bar that is no longer true is no longer shown (LV4)."""
 

@@ -223,6 +223,47 @@ def test_what_is_no_hexadecimal_refused(text: str) -> None:
         decode(from_hex(text))
 
 
+@pytest.mark.parametrize(
+    ("pdu", "oddity"),
+    [
+        (deliver("", wide=False)[:-1], "no user data length"),
+        (bytes([0, 0x44]) + deliver("", wide=False)[9:], "a header is announced and missing"),
+        (deliver("ab", wide=True)[:-1], "the user data is cut short"),
+        (deliver("ab", wide=True) + b"\0", "octets after the user data"),
+        (deliver("ab", wide=True, dcs=0x28), "compressed text"),
+        (deliver("a", wide=False, sender="2" * 21), "sender longer than 20 digits"),
+        (b"\0\x07" + deliver("", wide=False)[9:], "reserved message type"),
+        (deliver("x", wide=True, header=from_hex("0300")), "the header does not end where it says"),
+    ],
+)
+def test_oddity_named_and_message_kept(pdu: bytes, oddity: str) -> None:
+    """Unknown bits are kept, not refused."""
+    assert oddity in decoded(pdu).oddities
+
+
+def test_half_a_character_left_out() -> None:
+    """UCS-2 with an odd number of octets."""
+    raw = bytearray(deliver("ab", wide=True))
+    raw[-5] = 3
+    sms = decoded(bytes(raw[:-1]))
+    assert sms.data.text == "a"
+    assert sms.oddities == ("half a character at the end",)
+
+
+def test_ports_of_eight_bits_read() -> None:
+    """An application message of the old kind."""
+    assert decoded(deliver("x", wide=False, header=from_hex("040402f0e2"))).data.ports == (0xF0, 0xE2)
+
+
+@pytest.mark.parametrize("first", ["09", "19"])
+def test_validity_in_other_forms_skipped_by_its_length(first: str) -> None:
+    """§9.2.3.3: enhanced and absolute validity are seven octets, and the text begins after them."""
+    tpdu = decode(from_hex(f"00{first}000381" + "55F5" + "0000" + "01020304050607" + "0AE8329BFD4697D9EC37"))
+    assert isinstance(tpdu, Submit)
+    assert tpdu.text == "hellohello"
+    assert tpdu.oddities == ("validity in a form not read",)
+
+
 # --- writing -------------------------------------------------------------------------------------------------
 
 

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 
-from appliance.domain.text import TextError, decode_gsm7, encode_gsm7, pack_septets, unpack_septets
+from appliance.domain.text import decode_gsm7, unpack_septets
 from appliance.modem.at.octets import PduError, Reader
 
 _DIGITS = "0123456789*#abc"
 _FILL = 0xF
+_FILLED = _DIGITS + "F"
+_PAIRS = tuple(_FILLED[octet & 0xF] + _FILLED[octet >> 4] for octet in range(256))
+"""The two semi-octets of each octet in the order they are dialled."""
+_NO_NUMBER = -1
+_BCD = tuple(
+    (octet & 0xF) * 10 + (octet >> 4) if octet & 0xF < 10 and octet >> 4 < 10 else _NO_NUMBER for octet in range(256)
+)
+"""The decimal number of swapped semi-octets."""
 _CENTURY_PIVOT = 90
 """Two-digit years from here on are of the 20th century: no SMS was sent before 1992."""
 
@@ -73,24 +81,17 @@ def _address(kind: int, octets: bytes, semi_octets: int) -> Address:
         if semi_octets % 14 == 0 and septets.endswith(b"\0"):
             septets = septets[:-1]
         return Address(decode_gsm7(septets), ton, npi)
-    nibbles = [nibble for octet in octets for nibble in (octet & 0xF, octet >> 4)][:semi_octets]
-    return Address("".join(_DIGITS[nibble] for nibble in nibbles if nibble != _FILL), ton, npi)
+    return Address("".join([_PAIRS[octet] for octet in octets])[:semi_octets].replace("F", ""), ton, npi)
 
 
 def write_address(address: Address) -> bytes:
     """The octets of an address field; raises PduError when it holds what cannot be dialled or is too long."""
-    kind = 0x80 | address.ton << 4 | address.npi
     if address.is_alphanumeric:
-        try:
-            septets = encode_gsm7(address.digits)
-        except TextError as error:
-            raise PduError("the address cannot be written") from error
-        packed, length = pack_septets(septets), (len(septets) * 7 + 3) // 4
-    else:
-        packed, length = _write_digits(address.digits), len(address.digits)
-    if length > MAX_DIGITS:
+        raise PduError("a name cannot be dialled")
+    if len(address.digits) > MAX_DIGITS:
         raise PduError(f"an address holds at most {MAX_DIGITS} digits")
-    return bytes([length, kind]) + packed
+    kind = 0x80 | address.ton << 4 | address.npi
+    return bytes([len(address.digits), kind]) + _write_digits(address.digits)
 
 
 def _write_digits(digits: str) -> bytes:
@@ -108,28 +109,24 @@ def _write_digits(digits: str) -> bytes:
 # --- time ----------------------------------------------------------------------------------------------------
 
 
-def _swapped(octet: int) -> int:
-    low, high = octet & 0xF, octet >> 4
-    if low > 9 or high > 9:
-        raise ValueError("not a decimal digit")
-    return low * 10 + high
-
-
 def read_time(reader: Reader, oddities: list[str], what: str) -> int | None:
     """A time stamp as ms of Unix time (§9.2.3.11), or None with an oddity when it is no time."""
     octets = reader.take(7, what)
     if octets == bytes(7):
         return None
+    year, month, day, hour, minute, second = [_BCD[octet] for octet in octets[:6]]
+    quarters = _BCD[octets[6] & 0xF7]
     try:
-        year, month, day, hour, minute, second = (_swapped(octet) for octet in octets[:6])
-        quarters = _swapped(octets[6] & 0xF7)
-        zone = timezone(timedelta(minutes=-15 * quarters if octets[6] & 0x08 else 15 * quarters))
-        century = 1900 if year >= _CENTURY_PIVOT else 2000
-        when = datetime(century + year, month, day, hour, minute, second, tzinfo=zone)
+        if _NO_NUMBER in {year, quarters}:
+            raise ValueError
+        local = datetime(
+            year + (1900 if year >= _CENTURY_PIVOT else 2000), month, day, hour, minute, second, tzinfo=UTC
+        )
     except ValueError:
         oddities.append(f"{what} is no time")
         return None
-    return round(when.timestamp() * 1000)
+    east_s = quarters * 900
+    return (int(local.timestamp()) + (east_s if octets[6] & 0x08 else -east_s)) * 1000
 
 
 def write_time(ms: int, quarters: int = 0) -> bytes:

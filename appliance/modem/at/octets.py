@@ -18,7 +18,11 @@ class Reader:
 
     def octet(self, what: str) -> int:
         """The next octet."""
-        return self.take(1, what)[0]
+        at = self._at
+        if at >= len(self._data):
+            raise PduError(f"the PDU ends in its {what}")
+        self._at = at + 1
+        return self._data[at]
 
     def take(self, count: int, what: str) -> bytes:
         """The next ``count`` octets."""

@@ -210,8 +210,6 @@ def encode_submit(submit: Submit) -> Encoded:
     if submit.validity_s is not None:
         first |= _SUBMIT_VPF_RELATIVE
         validity = bytes([validity_octet(submit.validity_s)])
-    if submit.recipient.is_alphanumeric:
-        raise PduError("a name cannot be dialled")
     try:
         data = write_user_data(submit.text, submit.encoding, submit.concat)
     except TextError as error:
