@@ -21,12 +21,11 @@ if TYPE_CHECKING:
 @contextlib.contextmanager
 def opened(config: Path) -> Iterator[tuple[Settings, Store]]:
     """The settings and the open store of a node; raises SettingsError, StoreError."""
-    from appliance.nodes.parts import open_node_store
-    from appliance.runtime.clock import SystemClock
+    from appliance.nodes.parts import node_clock, open_node_store
     from appliance.runtime.settings import load
 
     settings = load(config)
-    store = open_node_store(settings, clock=SystemClock())
+    store = open_node_store(settings, clock=node_clock(settings))
     try:
         yield settings, store
     finally:

@@ -26,6 +26,8 @@ BOX_NUMBER: Final = "+252615550100"
 SCOPES: Final = frozenset({"messages:read", "messages:write", "status:read"})
 BOX_NAME, HUB_NAME = "baidoa", "hub"
 BOX_USER, HUB_USER = "amina", "fatima"
+TRUSTED: Final = "rtc"
+"""Whoever tries a demo sits before the machine and sees its clock."""
 RECONNECT_MAX_S: Final = 3
 """Who plays with the link switch does not want to wait a minute."""
 _OURS = ("box", "hub", "broker", "log")
@@ -221,7 +223,7 @@ def _write_settings(folder: Folder, ports: Ports, keys: Secrets, real_port: str 
     write_private(
         folder.box,
         _toml(
-            node={"name": BOX_NAME, "kind": "box", "label": "Baidoa", "data": "box"},
+            node={"name": BOX_NAME, "kind": "box", "label": "Baidoa", "data": "box", "clock": TRUSTED},
             web={"listen": f"{HOST}:{ports.box}"},
             link={
                 "broker": f"mqtt://{HOST}:{ports.proxy}",
@@ -237,7 +239,7 @@ def _write_settings(folder: Folder, ports: Ports, keys: Secrets, real_port: str 
     write_private(
         folder.hub,
         _toml(
-            node={"name": HUB_NAME, "kind": "hub", "label": "Head office", "data": "hub"},
+            node={"name": HUB_NAME, "kind": "hub", "label": "Head office", "data": "hub", "clock": TRUSTED},
             web={"listen": f"{HOST}:{ports.hub}"},
             link={
                 "broker": f"mqtt://{HOST}:{ports.broker}",

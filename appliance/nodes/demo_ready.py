@@ -111,7 +111,8 @@ class Announcer:
         deadline = Deadline(self._clock, seconds)
         while not stop.is_set() and (what := missing()):
             if deadline.passed():
-                self._say(f"Still waiting for: {', '.join(what)}. The reason stands in {self._folder.log('*').parent}.")
+                how = "Still waiting for" if patient else "All but this is ready"
+                self._say(f"{how}: {', '.join(what)}. The reason stands in {self._folder.log('*').parent}.")
                 if not patient:
                     return
                 deadline = Deadline(self._clock, seconds)

@@ -8,6 +8,7 @@ import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from appliance.domain.records import ClockQuality
 from appliance.runtime.bell import Bell
 from appliance.runtime.clock import Clock, SystemClock
 from appliance.runtime.processes import write_private
@@ -33,7 +34,11 @@ class Parts:
     settings: Settings
     stop: threading.Event
     stack: contextlib.ExitStack
-    clock: Clock = SystemClock()  # noqa: RUF009 - frozen, and without state of its own
+
+    @property
+    def clock(self) -> Clock:
+        """The clock of this node."""
+        return node_clock(self.settings)
 
     def bell(self, name: str) -> Bell:
         """A listener among this node's services, open until the stack unwinds."""
@@ -47,6 +52,11 @@ class Parts:
         store = open_node_store(self.settings, clock=self.clock, bell=bell)
         self.stack.callback(store.close)
         return store
+
+
+def node_clock(settings: Settings) -> Clock:
+    """The machine's clock, trusted as the settings say."""
+    return SystemClock(ClockQuality(settings.node.clock) if settings.node.clock else None)
 
 
 def open_node_store(settings: Settings, *, clock: Clock, bell: Bell | None = None) -> Store:

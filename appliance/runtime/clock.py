@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import threading
 import time
 from dataclasses import dataclass
@@ -12,6 +13,21 @@ from typing import Protocol
 from appliance.domain.records import ClockQuality, Moment
 
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+
+
+EARLIEST_MS = 1_767_225_600_000
+"""The beginning of 2026, before this was written: a wall clock that tells less was never set."""
+
+_TIME_ERROR = 5
+"""What adjtimex(2) answers while nothing disciplines the clock."""
+_TIMEX_BYTES = 512
+"""More than ``struct timex`` takes anywhere; its first field, ``modes``, is 0: read only."""
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def _is_synchronised() -> bool:
+    answer: int = _libc.adjtimex(ctypes.create_string_buffer(_TIMEX_BYTES))
+    return 0 <= answer < _TIME_ERROR
 
 
 class Clock(Protocol):
@@ -28,15 +44,16 @@ class Clock(Protocol):
 
 @dataclass(frozen=True)
 class SystemClock:
-    """The clock of this machine. ``quality`` says how far its wall clock is to be trusted."""
+    """The clock of this machine. Without a ``quality`` it asks the kernel how far the wall clock is to be trusted."""
 
-    quality: ClockQuality = ClockQuality.NTP
+    quality: ClockQuality | None = None
 
     def now(self) -> Moment:
         """The present instant. ``mono_ms`` is CLOCK_BOOTTIME: it counts while the machine sleeps as well."""
+        ms = time.time_ns() // 1_000_000
         return Moment(
-            ms=time.time_ns() // 1_000_000,
-            quality=self.quality,
+            ms=ms,
+            quality=ClockQuality.NONE if ms < EARLIEST_MS else self.quality or self._told_quality(),
             boot=self._boot,
             mono_ms=time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1_000_000,
         )
@@ -44,6 +61,15 @@ class SystemClock:
     def monotonic(self) -> float:
         """Seconds since this boot; they never jump."""
         return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+    def _told_quality(self) -> ClockQuality:
+        if _is_synchronised():
+            return ClockQuality.NTP
+        return ClockQuality.RTC if self._has_rtc else ClockQuality.NONE
+
+    @cached_property
+    def _has_rtc(self) -> bool:
+        return any(Path("/sys/class/rtc").glob("rtc*"))
 
     @cached_property
     def _boot(self) -> str:

@@ -52,6 +52,8 @@ class NodeSettings(_Masked):
     country: str = "252"
     """Country calling code for numbers written the national way."""
     language: str = "en"
+    clock: Literal["", "none", "rtc", "ntp"] = ""
+    """How far the machine's wall clock is to be trusted; empty asks the kernel."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import logging
 import random
 import time
 from collections import Counter
@@ -14,6 +15,8 @@ from typing import Any
 
 import pytest
 from demo_support import Demo, wait_for
+
+log = logging.getLogger(__name__)
 
 VILLAGERS = [f"+2526155502{n:02d}" for n in range(10)]
 SERVICES = (
@@ -148,9 +151,9 @@ def evidence(request: pytest.FixtureRequest) -> Evidence:
 @pytest.mark.xdist_group("kill")
 class TestAfterKills:
     def test_something_was_killed_and_something_was_sent(self, evidence: Evidence) -> None:
-        """The campaign did what it says; what it did is printed for whoever asks with -s."""
+        """The campaign did what it says; what it did is told with --log-cli-level=INFO."""
         states = Counter(m["state"] for m in evidence.outgoing())
-        print(f"\nkills {dict(evidence.kills)}; 60 texts each way; outgoing {dict(states)}")
+        log.info("kills %s; %d texts each way; outgoing %s", dict(evidence.kills), EACH_WAY, dict(states))
         assert sum(evidence.kills.values()) >= 8
         assert len(evidence.told) == EACH_WAY
         assert len(evidence.ledger["submitted"]) == EACH_WAY

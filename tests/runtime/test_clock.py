@@ -18,6 +18,19 @@ def test_system_clock_tells_boot_and_quality():
     assert abs(clock.monotonic() * 1000 - second.mono_ms) < 5_000
 
 
+def test_clock_before_this_was_written_is_not_trusted(monkeypatch):
+    """A board without a battery wakes in 1970 or at its build date: nothing is claimed of its clock."""
+    monkeypatch.setattr("appliance.runtime.clock.time.time_ns", lambda: 1_000_000_000 * 1_000_000)
+    assert SystemClock(ClockQuality.NTP).now().quality is ClockQuality.NONE
+
+
+def test_clock_that_is_not_told_asks_the_kernel():
+    """What nothing disciplines is at best a battery's time, never called NTP."""
+    ctypes = pytest.importorskip("ctypes")
+    state = ctypes.CDLL(None).adjtimex(ctypes.create_string_buffer(512))
+    assert (SystemClock().now().quality is ClockQuality.NTP) == (0 <= state < 5)
+
+
 def test_fake_clock_moves_only_when_told():
     """Tests own the time: both clocks advance together, the wall clock can be set alone."""
     clock = FakeClock(1_000_000)
