@@ -9,7 +9,7 @@ from typing import Any
 from flask import Blueprint, Flask, g, request
 
 from appliance.store import Store
-from appliance.web import auth, box, errors, headers, i18n, inbox, login, words
+from appliance.web import auth, box, errors, headers, i18n, inbox, login, places, words
 
 MAX_BODY = 256 * 1024
 """Bytes of a request; a message of ten parts is far below."""
@@ -69,7 +69,7 @@ def _teach_templates(app: Flask, store: Store, node_label: str) -> None:
             "node_name": store.node.name,
             "language": i18n.current(),
             "actor": g.get("actor"),
-            "here": _here,
+            "here": places.in_language,
         }
 
     app.jinja_env.globals["header"] = lambda: box.chip(store)

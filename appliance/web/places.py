@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from flask import request, url_for
 
@@ -18,5 +18,6 @@ def in_language(code: str) -> str:
     """The address of this page in another language (of the inbox, for a page that does not exist)."""
     if request.endpoint is None:
         return url_for("inbox.list", lang=code)
-    kept = {name: value for name, value in request.args.items() if name not in {"lang", "fragment"}}
-    return url_for(request.endpoint, **{**(request.view_args or {}), **kept, "lang": code})
+    # Never into url_for: a query may be named like one of its options.
+    kept = [(name, value) for name, value in request.args.items(multi=True) if name not in {"lang", "fragment"}]
+    return url_for(request.endpoint, **(request.view_args or {})) + "?" + urlencode([*kept, ("lang", code)])

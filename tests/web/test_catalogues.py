@@ -83,6 +83,15 @@ def test_switch_by_own_names_changes_language_and_direction(browser):
     assert 'dir="rtl"' in browser.get("/status").text
 
 
+def test_switch_is_not_led_astray_by_odd_queries(browser):
+    """Parameters of the address stay parameters, whatever they are called."""
+    page = browser.get("/inbox?_scheme=javascript&_external=1&endpoint=x&lang=en&q=%22%3E%3Cb%3E")
+    assert page.status_code == 200
+    assert (
+        'href="/inbox?_scheme=javascript&amp;_external=1&amp;endpoint=x&amp;q=%22%3E%3Cb%3E&amp;lang=ar"' in page.text
+    )
+
+
 def test_language_is_remembered_with_the_account(as_user):
     """Whoever chose Arabic finds it again on another phone; others do not."""
     as_user("fatima").get("/inbox?lang=ar")
