@@ -58,11 +58,55 @@ def test_one_byte_at_a_time_gives_the_same_answer(bench: Bench) -> None:
         ("AT+CRSM=176,28483,0,0,2", '\r\n+CRSM: 144,0,"FFFF"\r\n' + OK),
         ("AT+CCLK?", '\r\n+CCLK: "23/11/15,01:13:20+12"\r\n' + OK),
         ("AT+CPIN=1234", ERROR),
+        ("ATI", "\r\nFieldbox Village\r\n\r\n1.0\r\n" + OK),
+        ("AT+CGSN", "\r\n004401000000001\r\n" + OK),
+        ("AT+CGSN=?", OK),
+        ("AT+CCID", "\r\n+CCID: 8900010000000000001\r\n" + OK),
+        ("AT+CSQ", "\r\n+CSQ: 19,0\r\n" + OK),
+        ("AT+CBC", "\r\n+CBC: 0,85,4012\r\n" + OK),
+        ("AT+CLIP?", "\r\n+CLIP: 0,1\r\n" + OK),
+        ("AT+CLCC", OK),
+        ("AT+CMEE=?", "\r\n+CMEE: (0-2)\r\n" + OK),
+        ("AT+CSCS=?", '\r\n+CSCS: ("IRA","GSM","HEX","UCS2")\r\n' + OK),
+        ('AT+CSCS="KLINGON"', ERROR),
+        ("AT+COPS=?", '\r\n+COPS: (2,"Village Mobile","Village","00101"),,(0-4),(0-2)\r\n' + OK),
+        ("AT+CFUN=?", "\r\n+CFUN: (0,1,4),(0,1)\r\n" + OK),
+        ("AT+CFUN=3", ERROR),
+        ("AT+CRSM=176,12258,0,0,10", '\r\n+CRSM: 144,0,"980010000000000000F1"\r\n' + OK),
+        ("AT+CRSM=176,1,0,0,1", "\r\n+CRSM: 106,130\r\n" + OK),
+        ("AT+CSMS=1;+CSMS?", "\r\n+CSMS: 1,1,1\r\n\r\n+CSMS: 1,1,1,1\r\n" + OK),
+        ('AT+CSCA="+252615550009",145;+CSCA?', '\r\n+CSCA: "+252615550009",145\r\n' + OK),
+        ("AT+CPMS=?", '\r\n+CPMS: ("SM","ME","SR"),("SM","ME"),("SM","ME")\r\n' + OK),
+        ("AT+CNMI=?", "\r\n+CNMI: (0-2),(0-3),(0,2),(0,1,2),(0,1)\r\n" + OK),
+        ("AT+CMSS=5", "\r\n+CMS ERROR: 321\r\n"),
+        ("A/", OK),
     ],
 )
 def test_command_line_has_this_answer(bench: Bench, line: str, answer: str) -> None:
     """The table of small answers."""
     assert bench.at(line) == answer
+
+
+def test_flight_mode_leaves_the_network_and_comes_back(bench: Bench) -> None:
+    """AT+CFUN=4 keeps messages in the centre; AT+CFUN=1 brings them."""
+    bench.at("AT+CREG=2")
+    assert "\r\n+CREG: 0\r\n" in bench.at("AT+CFUN=4") + bench.heard()
+    bench.network.text(PHONE, BOX, "later")
+    assert bench.wait(1) == ""
+    assert bench.at("AT+COPS?") == "\r\n+COPS: 0\r\n" + OK
+    said = bench.at("AT+CFUN=1") + bench.wait(1)
+    assert '+CREG: 1,"00C3","7A12"' in said
+    assert "+CMTI" in said
+
+
+def test_reports_may_be_stored_instead(bench: Bench) -> None:
+    """With ds=2 the report is announced by +CDSI and read from SR."""
+    bench.at("AT+CNMI=2,1,0,2,0")
+    (pdu,) = submits(PHONE, "x", report=True)
+    bench.send(pdu)
+    assert bench.wait(2) == '\r\n+CDSI: "SR",1\r\n'
+    bench.at('AT+CPMS="SR"')
+    assert bench.at("AT+CMGR=1").startswith("\r\n+CMGR: 0,,")
 
 
 def test_result_codes_may_be_numbers(bench: Bench) -> None:

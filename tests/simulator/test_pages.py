@@ -155,3 +155,31 @@ def test_foreign_pages_cannot_send(client: FlaskClient, headers: dict[str, str],
     """Another site's form and a rebound name are refused."""
     data = {"to": BOX, "text": "x"}
     assert client.post(f"/phone/{PHONE}/send", data=data, headers=headers).status_code == status
+
+
+@pytest.mark.parametrize(
+    ("body", "kind", "status"),
+    [
+        (b"{}", "text/plain", 415),
+        (b"{", "application/json", 400),
+        (b"[" * 100_000, "application/json", 400),
+        (b" " * 300_000, "application/json", 413),
+        (b'{"to": "+252615550100", "text": 5}', "application/json", 422),
+        (b'{"to": 5, "text": "x"}', "application/json", 422),
+    ],
+)
+def test_body_that_is_no_request_is_refused_as_a_problem(
+    client: FlaskClient, body: bytes, kind: str, status: int
+) -> None:
+    """Every refusal is application/problem+json with a sentence."""
+    answer = client.post(f"/handsets/{PHONE}/sms", data=body, content_type=kind, headers={"Host": "127.0.0.1"})
+    assert answer.status_code == status
+    assert answer.content_type == "application/problem+json"
+    assert answer.get_json()["detail"]
+
+
+def test_refusal_is_a_page_for_browsers(client: FlaskClient) -> None:
+    """A person sees a page with a way back, not JSON."""
+    answer = client.get("/phone/nobody?lang=ar", headers={"Host": "127.0.0.1", "Accept": "text/html"})
+    assert answer.status_code == 422
+    assert 'dir="rtl"' in answer.get_data(as_text=True)
