@@ -75,7 +75,12 @@ class Carrier:
         connection = self._connection
         if connection is None:
             return []
+        stuck = connection.stuck()
+        # Asked before the events are taken: a thread that ended in order has said Down by then.
         events = self._mailbox.take(connection)
+        if stuck and not any(isinstance(event, Down) for event in events):
+            connection.abandon()
+            events.append(Down("its thread was stuck"))
         for event in events:
             match event:
                 case Up():
@@ -83,10 +88,6 @@ class Carrier:
                     connection.publish(self._station.presence, self._presence(online=True), retain=True)
                 case Down():
                     self._lost(event.reason)
-        if self._connection is not None and connection.stuck():
-            connection.abandon()
-            self._lost("its thread was stuck")
-            events.append(Down("its thread was stuck"))
         return events
 
     def publish(self, topic: str, payload: bytes) -> bool:

@@ -35,13 +35,13 @@ class Ingest(Owner):
         self._boxes: dict[str, Session] = {}
         self._presence: dict[str, Presence] = {}
         self._said: dict[str, tuple[LinkState, str]] = {}
+        self._to_greet: set[str] = set()
         self._up = False
 
     def _station(self) -> Station:
         return Station(self._node, (topics.ALL_UP, topics.ALL_PRESENCE), topics.HUB)
 
     def _begin(self) -> None:
-        self._said.clear()
         for box in self._settings.boxes:
             if box not in self._boxes:
                 self._boxes[topics.check_name(box)] = self._session(box, topics.down(box))
@@ -55,6 +55,7 @@ class Ingest(Owner):
         self._up = False
         log.warning("= every box is out of reach: %s", down.reason)
         self._presence.clear()
+        self._to_greet.clear()
         for session in self._boxes.values():
             session.silence()
 
@@ -86,7 +87,7 @@ class Ingest(Owner):
     def _on_message(self, session: Session, message: Message) -> None:
         # A box that greets has a new connection or has forgotten: the way down begins anew as well.
         if session.receive(message) and isinstance(message, Hello):
-            session.greet()
+            self._to_greet.add(session.peer)
 
     def _on_presence(self, session: Session, presence: Presence) -> None:
         """A box came or went; the last will of an earlier connection of it says nothing about this one."""
@@ -100,6 +101,9 @@ class Ingest(Owner):
     def _turn(self) -> float:
         pause = 1.0
         if self._up:
+            for box in sorted(self._to_greet):
+                self._boxes[box].greet()
+                self._to_greet.discard(box)
             pause = min((session.turn() for session in self._boxes.values()), default=1.0)
         self._tell()
         return pause

@@ -22,6 +22,7 @@ from appliance.store import Store
 log = logging.getLogger(__name__)
 
 STOP_S = 4.0
+WELL_S = 60.0
 ANSWER_WITHIN_S = 0.2
 _MACHINE_ID = Path("/etc/machine-id")
 
@@ -90,15 +91,17 @@ class Owner(ABC):
             carrier.close()
 
     def _step(self, stop: threading.Event) -> None:
-        """One life of the owner thread: until stopped, or until something breaks and the worker starts it again."""
+        """Works until stopped or something breaks; returns now and then, which tells the worker that all is well."""
         carrier = self._carrier
         if carrier is None:
             return
-        self._begin()
+        until = self._clock.monotonic() + WELL_S
         try:
-            while not stop.is_set():
+            self._begin()
+            while not stop.is_set() and self._clock.monotonic() < until:
                 self._work(carrier)
-            self._leave()
+            if stop.is_set():
+                self._leave()
         finally:
             self._store.release()
 

@@ -78,6 +78,11 @@ class Session:
             return LinkState.REFUSED, refused
         return (LinkState.ONLINE if self._heard else LinkState.OFFLINE), None
 
+    @property
+    def is_silent(self) -> bool:
+        """Whether nothing was said to the peer since the way to it was lost."""
+        return self._sender.state is SenderState.SILENT
+
     def greet(self) -> None:
         """Says hello under a fresh nonce; what follows is decided by the answer."""
         self._offer()

@@ -42,7 +42,6 @@ class Uplink(Owner):
         return Station(self._node, (topics.down(self._node), topics.HUB), topics.presence(self._node))
 
     def _begin(self) -> None:
-        self._said = None
         if self._hub is None:
             self._hub = self._session(self._settings.peer, topics.up(self._node))
         self._tell()
@@ -89,7 +88,12 @@ class Uplink(Owner):
             self._hub.greet()
 
     def _turn(self) -> float:
-        pause = self._hub.turn() if self._hub is not None and self._up else 1.0
+        pause = 1.0
+        if self._hub is not None and self._up:
+            if self._hub.is_silent:
+                # The greeting of this connection failed half-way (a full disk, a locked database).
+                self._hub.greet()
+            pause = self._hub.turn()
         self._tell()
         return pause
 

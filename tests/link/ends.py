@@ -38,7 +38,7 @@ STAFF = Actor("amina", role=Role.RESPONDER)
 CLOCK = SystemClock()
 
 
-def eventually(what: Callable[[], object], *, within_s: float = 15.0) -> None:
+def eventually(what: Callable[[], object], *, within_s: float = 30.0) -> None:
     """Waits until ``what`` holds; fails with its name otherwise."""
     deadline = Deadline(CLOCK, within_s)
     nap = threading.Event()

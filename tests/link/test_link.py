@@ -27,6 +27,7 @@ from appliance.domain.records import ClockQuality
 from appliance.link.broker import BrokerProcess
 from appliance.link.client import Arrived, Connection, Login, Mailbox, Timing, Up, Will, parse_url
 from appliance.link.owner import Options
+from appliance.link.session import Session
 from appliance.messaging import compose, inbox, outbox, status
 from appliance.wire import envelope, topics
 from appliance.wire.envelope import Bye, Hello, Presence
@@ -125,7 +126,7 @@ def test_after_a_cut_both_ends_catch_up(cuttable: Wire, any_broker: BrokerProces
     eventually(lambda: pair.hub.link(BOX).state is LinkState.OFFLINE)
     assert "during" not in pair.hub.texts()
     cuttable.restore()
-    eventually(pair.both_online, within_s=5)
+    eventually(pair.both_online, within_s=10)
     eventually(lambda: sorted(map(str, pair.hub.texts())) == ["before", "during", "from the hub"])
     eventually(lambda: sorted(map(str, pair.box.texts())) == ["before", "during", "from the hub"])
     eventually(pair.is_settled)
@@ -280,7 +281,7 @@ def test_a_hub_that_comes_later_is_greeted_at_once(any_broker: BrokerProcess, ma
     pair.box.start()
     eventually(lambda: pair.box.link(HUB).failure is not None and pair.box.link(HUB).failure.code == "link.no-hub")
     pair.hub.start()
-    eventually(pair.both_online, within_s=5)
+    eventually(pair.both_online, within_s=10)
 
 
 def test_a_hub_that_cannot_be_read_is_said_on_the_box(nats_broker: BrokerProcess, make_pair: MakePair) -> None:
@@ -296,3 +297,25 @@ def test_a_hub_that_cannot_be_read_is_said_on_the_box(nats_broker: BrokerProcess
     eventually(lambda: bye in mailbox.take(connection))
     connection.close()
     mailbox.close()
+
+
+def test_a_greeting_that_fails_half_way_is_said_again(
+    nats_broker: BrokerProcess, make_pair: MakePair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The disk is full at the moment of the first hello, at each end: the owner thread recovers by itself."""
+    failing = {BOX, HUB}
+    real_greet = Session.greet
+
+    def greet(session: Session) -> None:
+        if session.peer in failing:
+            failing.discard(session.peer)
+            raise OSError("disk full")
+        real_greet(session)
+
+    monkeypatch.setattr(Session, "greet", greet)
+    pair = make_pair(nats_broker.url)
+    pair.start()
+    text_in(pair.box.store, "salaan")
+    eventually(pair.both_online)
+    eventually(lambda: pair.hub.texts() == ["salaan"])
+    assert failing == set()
