@@ -19,6 +19,13 @@ _CHUNK = 4096
 _WRITE_S = 5.0
 
 
+class _Keeping(serial.Serial):
+    """Throws nothing away at opening: a report the modem told while nobody listened may be waiting there."""
+
+    def _reset_input_buffer(self) -> None:
+        pass
+
+
 class SerialPort:
     """The port at ``path`` (or where its symbolic link leads at the moment of opening)."""
 
@@ -39,7 +46,7 @@ class SerialPort:
             return
         self._bell = self._bell or os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         try:
-            self._serial = serial.Serial(
+            self._serial = _Keeping(
                 self.path, BAUD, timeout=0, write_timeout=_WRITE_S, exclusive=True, rtscts=False, dsrdtr=False
             )
         except (serial.SerialException, OSError, ValueError) as error:

@@ -59,6 +59,16 @@ def test_octets_pass_both_ways(line: tuple[int, str]) -> None:
     assert not port.is_open
 
 
+def test_what_was_said_before_opening_is_read(line: tuple[int, str]) -> None:
+    """A delivery report that came while the service was down is not thrown away."""
+    master, path = line
+    os.write(master, b"\r\n+CDS: 25\r\n06AA\r\n")
+    port = SerialPort(path)
+    port.open()
+    assert port.read(1.0) == b"\r\n+CDS: 25\r\n06AA\r\n"
+    port.release()
+
+
 def test_wake_ends_a_wait_at_once(line: tuple[int, str]) -> None:
     """Also the next wait, when nobody waits."""
     port = SerialPort(line[1])
