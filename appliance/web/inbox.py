@@ -56,7 +56,7 @@ class InboxPages:
         pages = Blueprint("inbox", __name__)
         pages.before_request(require_login)
         pages.add_url_rule("/", "start", self.start)
-        pages.add_url_rule("/inbox", "list", self.list)
+        pages.add_url_rule("/inbox", "list", self.rows)
         pages.add_url_rule("/c/<id>", "thread", self.thread)
         pages.add_url_rule("/c/<id>", "write", self.write, methods=["POST"])
         pages.add_url_rule("/new", "new", self.new)
@@ -70,7 +70,7 @@ class InboxPages:
 
     # --- reading ---
 
-    def list(self) -> Answer:
+    def rows(self) -> Answer:
         """Conversations, newest activity first, all or only those where somebody waits."""
         page = "_list.html" if request.args.get("fragment") == "list" else "inbox.html"
         numbers = [modem.number for modem in status.snapshot(self._store).modems if modem.number]
@@ -81,9 +81,12 @@ class InboxPages:
     def thread(self, id: str) -> Answer:  # noqa: A002 - the name of the URL's part
         """One conversation, its newest messages last."""
         conversation = self._conversation(id)
+        fragment = request.args.get("fragment")
+        if fragment == "banners":
+            return render_template("_banners.html", banners=self._banners(conversation))
         if g.actor.may_write() and conversation.unread and "before" not in request.args:
             inbox.mark_seen(self._store, conversation.id, g.actor)
-        if request.args.get("fragment") == "thread":
+        if fragment == "thread":
             return render_template("_thread.html", **self._messages(conversation))
         return self._conversation_page(conversation, Typed())
 
@@ -199,7 +202,6 @@ class InboxPages:
         }
 
     def _conversation_page(self, conversation: ConversationView, typed: Typed) -> str:
-        found = status.snapshot(self._store)
         return render_template(
             "conversation.html",
             **self._messages(conversation),
@@ -207,8 +209,11 @@ class InboxPages:
             typed=typed,
             key=secrets.token_urlsafe(9),
             count=present.count(typed.text),
-            banners=present.banners(conversation, found, self._store.clock.now().ms),
+            banners=self._banners(conversation),
         )
+
+    def _banners(self, conversation: ConversationView) -> list[present.Banner]:
+        return present.banners(conversation, status.snapshot(self._store), self._store.clock.now().ms)
 
     def _new_page(self, typed: Typed) -> str:
         found = status.snapshot(self._store)

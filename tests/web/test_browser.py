@@ -298,6 +298,21 @@ def test_open_conversation_is_live_and_keeps_what_is_being_written(node, open_co
     expect(page.locator("#count")).to_contain_text("146 characters left")
 
 
+def test_banner_comes_and_goes_with_what_it_says(node, open_context):
+    """Whoever writes sees at once that SMS does not go out, and at once that it does again."""
+    receive.accept(node.store, sms("Is there water?"))
+    modems.report(node.store, ModemStatus(IMEI, ModemState.READY))
+    page = open_context().new_page()
+    _login(page, node)
+    page.goto(f"{node.url}/c/{_conversation(node)}")
+    expect(page.locator("#chip")).to_contain_text("SMS works")
+    modems.report(node.store, ModemStatus(IMEI, ModemState.NO_SIM))
+    expect(page.locator("#banners")).to_contain_text("SMS cannot come in: no SIM.", timeout=SOON_MS)
+    expect(page.locator("#chip")).to_contain_text("SMS cannot come in: no SIM", timeout=SOON_MS)
+    modems.report(node.store, ModemStatus(IMEI, ModemState.READY))
+    expect(page.locator("#banners .note")).to_have_count(0, timeout=SOON_MS)
+
+
 def test_windows_of_one_browser_share_one_stream(node, open_context):
     """Seven open streams would block a browser: one window listens, and tells the others."""
     context = open_context()
