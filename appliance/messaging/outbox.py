@@ -172,6 +172,8 @@ def _open_attempt(tx: Tx, attempt: UUID) -> tuple[Row, Row]:
 def _lose(tx: Tx, row: Row, why: Failure) -> None:
     part = tx.one(t.Parts.select().where(t.Parts.id == row["part"])) or {}
     _close(tx, row, "lost", failure=why.code)
+    # Whether the modem counted this one is unknown, so the reference of the next cannot be foretold.
+    tx.run(t.Modems.update(last_mr=None).where(t.Modems.imei == row["modem"]))
     records.move_part(tx, part, PartEvent.LOSE, failure=why)
     records.settle(tx, row["message"])
 

@@ -38,4 +38,6 @@ def configure(level: str, service: str) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
+    # At DEBUG peewee writes each statement with its values: texts and numbers (I13).
+    logging.getLogger("peewee").setLevel(logging.WARNING)
     logging.captureWarnings(capture=True)

@@ -439,3 +439,20 @@ def test_token_without_scopes_is_refused(box: Store) -> None:
     user = accounts.create_user(box, "amina", "long-enough", display="Amina", role=Role.ADMINISTRATOR)
     with pytest.raises(Refused):
         accounts.create_token(box, user.user, set(), "none")
+
+
+def test_second_uncertain_part_does_not_take_the_report_of_the_first(box: Store) -> None:
+    """After a lost part the next reference cannot be foretold: a report settles the one it certainly speaks of, or none."""
+    receive.accept(box, sms("hello"))
+    conversation = only_conversation(box).id
+    compose.reply(box, conversation, "zero", STAFF)
+    send(box, 10)
+    first, second = (compose.reply(box, conversation, text, STAFF) for text in ("one", "two"))
+    for _ in range(2):
+        outbox.claim(box, IMEI)
+        outbox.recover(box)
+    assert report(box, 11)
+    assert inbox.message(box, first.id).state is Outgoing.DELIVERED
+    assert inbox.message(box, second.id).state is Outgoing.UNCERTAIN
+    assert report(box, 12)
+    assert inbox.message(box, second.id).state is Outgoing.DELIVERED
