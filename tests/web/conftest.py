@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
+import os
 import re
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+import waitress
 from flask import Flask
 from flask.testing import FlaskClient
+from playwright.sync_api import Browser as Chromium
+from playwright.sync_api import BrowserContext, Page, sync_playwright
+from tests_support import AMINA
+from waitress import wasyncore
 from werkzeug.test import TestResponse
 
+from appliance.domain.address import Line
 from appliance.domain.records import Actor, Role
-from appliance.messaging import accounts
-from appliance.runtime.clock import FakeClock
+from appliance.gateway import ChangeFeed, blueprints
+from appliance.messaging import accounts, inbox
+from appliance.runtime.bell import Bell
+from appliance.runtime.clock import FakeClock, SystemClock
 from appliance.store import Store, open_store
 from appliance.web.app import create_app
 
@@ -155,3 +165,120 @@ def as_user(site: Flask) -> Callable[[str], Browser]:
         return found
 
     return make
+
+
+# --- the same in a real browser --------------------------------------------------------------------------------
+
+CHROMIUM = Path("/usr/bin/chromium")
+ARGUMENTS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+@dataclass
+class RunningNode:
+    """A running node's web, and its store for the test to act in."""
+
+    url: str
+    store: Store
+    feed: ChangeFeed
+    amina: Actor
+
+    def login(self, page: Page, language: str = "en") -> None:
+        """Logs the administrator in."""
+        page.goto(f"{self.url}/login?lang={language}")
+        page.fill("#name", "amina")
+        page.fill("#password", PASSWORD)
+        page.click("main button")
+        page.wait_for_url(f"{self.url}/inbox*")
+
+    def conversation(self, line: Line = AMINA) -> str:
+        """The address of a person's conversation."""
+        return f"{self.url}/c/" + next(str(c.id) for c in inbox.conversations(self.store) if c.line == line)
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Chromium]:
+    """Debian's Chromium, started once for this worker."""
+    if not CHROMIUM.exists():
+        message = "Chromium is not installed: apt-get install chromium"
+        pytest.fail(message) if os.environ.get("CI") else pytest.skip(message)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+MakeNode = Callable[..., RunningNode]
+
+
+@pytest.fixture
+def make_node(tmp_path: Path) -> Iterator[MakeNode]:
+    """Starts the web of a node on a free port, with the real change feed behind the pages."""
+    endings: list[Callable[[], None]] = []
+
+    def make(streams: int = 20) -> RunningNode:
+        bells = tmp_path / "bells"
+        bells.mkdir()
+        bell = Bell(bells, "web")
+        store = open_store(f"sqlite:///{tmp_path}/box.db", node="baidoa", kind="box", clock=SystemClock(), bell=bell)
+        feed = ChangeFeed(store, bell=Bell(bells, "feed"), streams=streams)
+        site = create_app(store, node_label="Baidoa", secret=b"k" * 32, blueprints=blueprints(store, feed=feed))
+        sockets: dict[int, object] = {}
+        # The look-ahead is how a stream sees that its reader has gone, as in the real service.
+        server = waitress.create_server(
+            site, map=sockets, host="127.0.0.1", port=0, threads=12, channel_request_lookahead=1
+        )
+        stop = threading.Event()
+
+        def serve() -> None:
+            while not stop.is_set():
+                wasyncore.loop(timeout=0.1, map=sockets, use_poll=True, count=1)
+
+        thread = threading.Thread(target=serve, name="web under test")
+        feed.open()
+        thread.start()
+
+        def end() -> None:
+            feed.close()
+            stop.set()
+            thread.join(5)
+            server.task_dispatcher.shutdown(timeout=2)
+            wasyncore.close_all(sockets)
+            store.close()
+
+        endings.append(end)
+        amina = accounts.create_user(store, "amina", PASSWORD, display="Amina", role=Role.ADMINISTRATOR)
+        return RunningNode(f"http://127.0.0.1:{server.effective_port}", store, feed, amina)
+
+    yield make
+    for end in endings:
+        end()
+
+
+@pytest.fixture
+def node(make_node: MakeNode) -> RunningNode:
+    """A running node with nothing in it."""
+    return make_node()
+
+
+@pytest.fixture
+def open_context(chromium: Chromium) -> Iterator[Callable[..., BrowserContext]]:
+    """Fresh browser profiles, closed after the test."""
+    opened: list[BrowserContext] = []
+
+    def make(**options: object) -> BrowserContext:
+        opened.append(chromium.new_context(**options))
+        opened[-1].set_default_timeout(10_000)
+        return opened[-1]
+
+    yield make
+    for context in opened:
+        context.close()
