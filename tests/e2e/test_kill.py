@@ -142,7 +142,7 @@ def powerless(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Evidence]:
         demo.stop()
 
 
-@pytest.fixture(scope="module", params=["killed", "powerless"])
+@pytest.fixture(params=["killed", "powerless"])
 def evidence(request: pytest.FixtureRequest) -> Evidence:
     """The evidence of each campaign."""
     return request.getfixturevalue(request.param)

@@ -9,6 +9,7 @@ from gateway.node_site import PASSWORD
 
 from appliance.domain.records import Role
 from appliance.messaging import inbox
+from appliance.store import tables as t
 
 READS = ["messages", "conversations", "contacts", "events"]
 BODY = {"to": "+252615550143", "text": "hi"}
@@ -74,7 +75,9 @@ def test_token_of_a_viewer_cannot_send(site):
 
 def test_token_without_any_scope_is_no_session(site):
     """It reads nothing and sends nothing, though a session's scopes are empty too."""
-    headers = site.token_of()
+    headers = site.token_of("messages:read", "messages:write")
+    with site.store.write() as tx:
+        tx.run(t.Tokens.update(scopes=""))
 
     assert site.client.get("/api/v1/messages", headers=headers).status_code == 403
     assert site.client.post("/api/v1/messages", json=BODY, headers=headers).status_code == 403
