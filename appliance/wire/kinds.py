@@ -9,15 +9,16 @@ it, bound by a salted digest, so that it can be erased without breaking the chai
 from __future__ import annotations
 
 import hashlib
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import Any
+from typing import Any, TypeGuard
 from uuid import UUID
 
-import cbor2
-
 from appliance.domain.ids import IdError, Incarnation, make_id, split_id
+from appliance.wire import cbor
+from appliance.wire.cbor import CborError
 
 
 class EntryError(ValueError):
@@ -79,6 +80,8 @@ class MessageEntry:
     in_reply_to: UUID | None = None
     missing: tuple[int, ...] = ()
     attempt: int = 0
+    automatic: int = 0
+    """1 for what no person wrote: it answers nobody's question."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +122,7 @@ Entry = LineEntry | ContactEntry | MessageEntry | StateEntry | ConsentEntry | Er
 _MESSAGE_FIELDS: tuple[str, ...] = (
     "conversation", "contact", "line", "direction", "carrier", "state", "encoding", "parts", "at", "clock", "content",
     "digest", "channel", "author", "priority", "expires_at", "in_reply_to", "missing", "attempt",
+    "automatic",
 )  # fmt: skip
 _FIELDS: Mapping[Kind, tuple[type[Any], str, tuple[str, ...]]] = {
     Kind.LINE: (LineEntry, "number", ("scheme", "digest")),
@@ -130,8 +134,11 @@ _FIELDS: Mapping[Kind, tuple[type[Any], str, tuple[str, ...]]] = {
 }
 _KIND_OF: Mapping[type[Any], Kind] = {row[0]: kind for kind, row in _FIELDS.items()}
 _IDS = frozenset({"conversation", "contact", "message", "content", "in_reply_to", "alias_of", "event"})
+_TIMES = frozenset({"at", "expires_at", "next_try_at"})
+LAST_MS = 253_402_000_000_000
+"""The end of the year 9999, after which no calendar can write a time."""
 _TYPES: Mapping[str, type[Any] | tuple[type[Any], ...]] = {
-    "number": int, "line": int, "parts_count": int, "name_hlc": int, "hlc": int, "at": int, "attempt": int, "scheme": str, "direction": str,
+    "number": int, "line": int, "parts_count": int, "name_hlc": int, "hlc": int, "at": int, "attempt": int, "automatic": int, "scheme": str, "direction": str,
     "carrier": str, "state": str, "encoding": str, "clock": str, "channel": str, "author": str, "priority": str,
     "failure": str, "purpose": str, "digest": bytes, "lines": (list, tuple), "missing": (list, tuple),
     "expires_at": (int, type(None)), "next_try_at": (int, type(None)),
@@ -165,16 +172,16 @@ def encode_body(entry: Entry, *, epoch: int, delta_ms: int) -> bytes:
             continue
         fields[number] = _pack(value, epoch) if name in _IDS else value
     head = getattr(entry, subject)
-    return cbor2.dumps([int(kind), _pack(head, epoch) if subject in _IDS else head, delta_ms, fields], canonical=True)
+    return cbor.encode([int(kind), _pack(head, epoch) if subject in _IDS else head, delta_ms, fields])
 
 
 def decode_body(raw: bytes, *, epoch: int) -> Body:
     """The entry written as ``raw`` in a lane of ``epoch``; raises EntryError for anything malformed."""
     try:
-        value = cbor2.loads(raw)
-    except (cbor2.CBORDecodeError, ValueError, OverflowError, RecursionError, TypeError) as error:
-        raise EntryError(f"not CBOR: {type(error).__name__}") from error
-    if not isinstance(value, list) or len(value) != 4:
+        value = cbor.decode(raw)
+    except CborError as error:
+        raise EntryError(f"no entry: {error}") from error
+    if not isinstance(value, tuple) or len(value) != 4:
         raise EntryError("a body has four fields")
     kind, subject, delta, fields = value
     if not _is_int(kind) or not _is_int(delta) or not isinstance(fields, dict):
@@ -215,16 +222,23 @@ def _value(kind: Kind, name: str, value: object, epoch: int) -> Any:
         if not all(_is_int(item) for item in value):
             raise EntryError(f"{kind.name}.{name} holds something else than numbers")
         return tuple(value)
-    if isinstance(value, str) and ("\x00" in value or not value.isprintable()):
+    if isinstance(value, str) and not _is_word(name, value):
         raise EntryError(f"{kind.name}.{name} holds characters no name has")
-    if isinstance(value, int) and abs(value) >= 1 << 63:
+    if isinstance(value, int) and (abs(value) >= 1 << 63 or (name in _TIMES and not 0 <= value < LAST_MS)):
         raise EntryError(f"{kind.name}.{name} is out of range")
     return value
 
 
+def _is_word(name: str, value: str) -> bool:
+    """A person's name may hold joiners and fixed spaces, as many scripts need; all else is printed as it stands."""
+    if name == "author":
+        return not any(unicodedata.category(char) in {"Cc", "Cs"} for char in value)
+    return value.isprintable()
+
+
 def _parts(kind: Kind, value: object) -> Any:
     if kind is Kind.MESSAGE:
-        if not _is_int(value) or not 0 <= value <= 255:  # type: ignore[operator]
+        if not _is_int(value) or not 0 <= value <= 255:
             raise EntryError("MESSAGE.parts is out of range")
         return value
     if not isinstance(value, list | tuple):
@@ -258,5 +272,5 @@ def _unpack(value: object, epoch: int) -> UUID:
     raise EntryError("a reference is no id")
 
 
-def _is_int(value: object) -> bool:
+def _is_int(value: object) -> TypeGuard[int]:
     return isinstance(value, int) and not isinstance(value, bool)

@@ -128,10 +128,10 @@ def test_wrong_shapes_are_refused_with_a_failure(raw: bytes, code: str) -> None:
 
 @pytest.mark.parametrize(
     "raw",
-    ["1817", "190017", "1a0000ffff", "1bffffffff", "9bffffffffffffffff", "9f00ff", "81" * 8 + "00", "c24101", "f4", "fb0000000000000000", "a0", "61ff", "4341", "0000", "1c"],
+    ["1817", "190017", "1a0000ffff", "1bffffffff", "9bffffffffffffffff", "9f00ff", "81" * 9 + "00", "c24101", "f4", "fb0000000000000000", "a1616100", "a2020101", "a201000100", "61ff", "4341", "0000", "1c"],
 )  # fmt: skip
 def test_cbor_outside_the_subset_is_refused(raw: str) -> None:
-    """Not shortest, cut short, indefinite, too deep, tags, floats, maps, invalid UTF-8, trailing bytes (RFC 8949)."""
+    """Not shortest, cut short, indefinite, too deep, tags, floats, maps with other keys, invalid UTF-8, trailing bytes (RFC 8949)."""
     with pytest.raises(cbor.CborError):
         cbor.decode(bytes.fromhex(raw))
 
