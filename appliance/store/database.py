@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import IO, Any
 from uuid import UUID
 
-from peewee import Database, DatabaseError, DataError, IntegrityError, Query
+from peewee import Database, DatabaseError, DataError, IntegrityError, InterfaceError, OperationalError, Query
 
 from appliance.domain.ids import INCARNATION_BITS, Incarnation, make_id
 from appliance.domain.records import Moment
@@ -143,7 +143,7 @@ class Tx:
             with self.database.savepoint():
                 yield
         except (DataError, IntegrityError) as error:
-            raise UnstorableError(str(error)) from error
+            raise UnstorableError(type(error).__name__) from error  # its text may quote the record
 
     def finish(self) -> None:
         """Writes what the transaction kept in memory; called once, just before commit."""
@@ -184,7 +184,7 @@ class Store:
     @contextmanager
     def write(self) -> Iterator[Tx]:
         """A writing transaction: everything in it is committed together, then the bell rings."""
-        with self.dialect.begin(self.database, write=True):
+        with self._transaction(write=True):
             tx = Tx(self.database, self.dialect, self.clock.now(), write=True, entropy=self._entropy)
             yield tx
             tx.finish()
@@ -194,8 +194,19 @@ class Store:
     @contextmanager
     def read(self) -> Iterator[Tx]:
         """A reading transaction: one consistent view."""
-        with self.dialect.begin(self.database, write=False):
+        with self._transaction(write=False):
             yield Tx(self.database, self.dialect, self.clock.now(), write=False, entropy=self._entropy)
+
+    @contextmanager
+    def _transaction(self, *, write: bool) -> Iterator[None]:
+        """One transaction; a connection its server closed is given up, so that the next one opens another."""
+        try:
+            with self.dialect.begin(self.database, write=write):
+                yield
+        except (InterfaceError, OperationalError):
+            if not self.dialect.is_sqlite and not self.database.in_transaction():
+                self.release()
+            raise
 
     def release(self) -> None:
         """Closes the calling thread's connection; a thread calls it when it ends."""
@@ -234,8 +245,9 @@ def open_store(
     try:
         if dialect.is_sqlite:
             check_sqlite(database, deep=alone and _was_unclean(dialect.path))
-        _migrate(store)
-        _introduce(store, node=node, kind=kind)
+        with dialect.alone(database):
+            _migrate(store)
+            _introduce(store, node=node, kind=kind)
     except DatabaseError as error:
         store.close()
         raise explain(error) from error
@@ -275,8 +287,6 @@ def _migrate(store: Store) -> None:
         execute(database, "PRAGMA wal_checkpoint(TRUNCATE)")
         shutil.copy2(dialect.path, f"{dialect.path}.before-{LATEST}")
     with dialect.begin(database, write=True):
-        if not dialect.is_sqlite:
-            execute(database, "SELECT pg_advisory_xact_lock(7305)")
         for number in range(_version(database, dialect), LATEST):
             for statement in STEPS[number]:
                 execute(database, statement.format(**dialect.types))

@@ -37,6 +37,19 @@ class Dialect:
             return database.atomic("IMMEDIATE" if write else "DEFERRED")
         return database.atomic() if write else _consistent_view(database)
 
+    @contextmanager
+    def alone(self, database: Database) -> Iterator[None]:
+        """Nobody else prepares the database meanwhile (SQLite's file has its own lock)."""
+        if self.is_sqlite:
+            yield
+            return
+        execute(database, "SELECT pg_advisory_lock(7305)")
+        try:
+            yield
+        finally:
+            if not database.is_closed():
+                execute(database, "SELECT pg_advisory_unlock(7305)")
+
     def lock_clause(self) -> str | None:
         """What a SELECT adds to hold its row until commit (SQLite's BEGIN IMMEDIATE holds everything)."""
         return None if self.is_sqlite else "FOR UPDATE"
