@@ -10,6 +10,7 @@ from appliance.store import tables as t
 from appliance.store.database import Row, Tx
 
 START = bytes(16)
+AT_ONCE = 1000
 
 
 def note(tx: Tx, actor: str, action: str, subject: object, **detail: object) -> None:
@@ -37,7 +38,10 @@ def verify(tx: Tx) -> int | None:
 
 
 def _rows(tx: Tx) -> Iterator[Row]:
-    yield from tx.all(t.Audit.select().order_by(t.Audit.seq))
+    seq = 0
+    while rows := tx.all(t.Audit.select().where(t.Audit.seq > seq).order_by(t.Audit.seq).limit(AT_ONCE)):
+        yield from rows
+        seq = rows[-1]["seq"]
 
 
 def _hash(before: bytes, row: Mapping[str, object]) -> bytes:
