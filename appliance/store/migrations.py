@@ -32,17 +32,18 @@ _FIRST: tuple[str, ...] = (
     "CREATE INDEX messages_conversation ON messages (conversation, cursor)",
     "CREATE INDEX messages_contact ON messages (contact)",
     "CREATE INDEX messages_incomplete ON messages (line, reference) WHERE state = 'incomplete'",
-    "CREATE INDEX messages_open ON messages (state) WHERE state IN ('queued', 'sending', 'waiting', 'uncertain', 'failed', 'held')",
+    "CREATE INDEX messages_open ON messages (state)",
     "CREATE TABLE parts (id {id} PRIMARY KEY, message {id} NOT NULL REFERENCES messages (id), number {int} NOT NULL, of {int} NOT NULL,"
     " state {text} NOT NULL, start {int} NOT NULL, stop {int} NOT NULL, attempts {int} NOT NULL, next_try_at {big}, failure {text} NOT NULL,"
     " tp_mr {int}, modem {text} NOT NULL, network_key {blob}, content {id}, UNIQUE (message, number))",
     "CREATE UNIQUE INDEX parts_network ON parts (network_key) WHERE network_key IS NOT NULL",
-    "CREATE INDEX parts_due ON parts (state, next_try_at) WHERE state IN ('queued', 'waiting')",
+    "CREATE INDEX parts_due ON parts (state, next_try_at)",
     "CREATE TABLE attempts (id {id} PRIMARY KEY, part {id} NOT NULL REFERENCES parts (id), message {id} NOT NULL, line {big} NOT NULL,"
     " number {int} NOT NULL, modem {text} NOT NULL, state {text} NOT NULL, started_at {big} NOT NULL, boot {text} NOT NULL,"
     " mono_ms {big} NOT NULL, expected_mr {int}, tp_mr {int}, ended_at {big}, failure {text} NOT NULL)",
     "CREATE INDEX attempts_open ON attempts (modem) WHERE state = 'open'",
-    "CREATE INDEX attempts_report ON attempts (modem, tp_mr)",
+    "CREATE INDEX attempts_lost ON attempts (modem, id) WHERE state = 'lost'",
+    "CREATE INDEX attempts_report ON attempts (modem, tp_mr, id)",
     "CREATE INDEX attempts_part ON attempts (part)",
     "CREATE TABLE history (cursor {big} PRIMARY KEY, message {id} NOT NULL, at {big} NOT NULL, state {text} NOT NULL, why {text} NOT NULL,"
     " actor {text} NOT NULL)",
@@ -53,6 +54,7 @@ _FIRST: tuple[str, ...] = (
     " PRIMARY KEY (line, purpose))",
     "CREATE TABLE consent_events (id {id} PRIMARY KEY, line {big} NOT NULL, purpose {text} NOT NULL, state {text} NOT NULL, hlc {big} NOT NULL,"
     " message {id})",
+    "CREATE INDEX consent_events_line ON consent_events (line)",
     "CREATE TABLE journal (peer {text} NOT NULL, epoch {big} NOT NULL, lane {int} NOT NULL, seq {big} NOT NULL, body {blob} NOT NULL,"
     " hash {blob} NOT NULL, content {id}, at {big} NOT NULL, PRIMARY KEY (peer, epoch, lane, seq))",
     "CREATE TABLE journal_heads (peer {text} NOT NULL, epoch {big} NOT NULL, lane {int} NOT NULL, seq {big} NOT NULL, hash {blob} NOT NULL,"
