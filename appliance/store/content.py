@@ -38,18 +38,19 @@ def keep(
 
 
 def keep_received(tx: Tx, record: UUID, *, digest: bytes, content: tuple[bytes, str] | None) -> bool:
-    """Stores a content another node sent, or its tombstone; False when it does not fit its digest.
+    """Stores a content another node sent, or its tombstone; False when it does not fit its digest or is another one's.
 
-    A content that was erased here stays erased.
+    A content that is here stays as it is, erased or not.
     """
     if content is not None and digest_of(*content) != digest:
         return False
-    row = tx.one(t.Content.select(t.Content.erased_at, t.Content.digest).where(t.Content.id == record))
-    if row is not None and (row["erased_at"] is not None or bytes(row["digest"]) == digest):
-        return True
+    row = tx.one(t.Content.select(t.Content.digest).where(t.Content.id == record))
+    if row is not None:
+        return bytes(row["digest"]) == digest
     salt, text = content if content is not None else (None, None)
-    values = {"digest": digest, "salt": salt, "text": text, "erased_at": None if content else tx.now.ms}
-    tx.upsert(t.Content, {"id": record}, values)
+    tx.insert(
+        t.Content, id=record, digest=digest, salt=salt, text=text, erased_at=None if content is not None else tx.now.ms
+    )
     return True
 
 
