@@ -11,6 +11,7 @@ from werkzeug.security import check_password_hash, generate_password_hash
 
 from appliance.domain.failure import Refused, failure
 from appliance.domain.records import Actor, Role
+from appliance.domain.text import clean
 from appliance.store import Store, Tx, audit
 from appliance.store import tables as t
 from appliance.store.database import Row
@@ -33,6 +34,7 @@ def create_user(store: Store, name: str, password: str, *, display: str, role: R
     if not plain or len(password) < SHORTEST_PASSWORD:
         raise Refused(failure("input.account"))
     hashed = generate_password_hash(password)
+    shown = " ".join(clean(display or name).split())
     with store.write() as tx:
         if tx.one(t.Users.select().where(t.Users.name == plain)) is not None:
             raise Refused(failure("input.name-taken"))
@@ -41,14 +43,14 @@ def create_user(store: Store, name: str, password: str, *, display: str, role: R
             t.Users,
             id=record,
             name=plain,
-            display=display or name,
+            display=shown,
             password=hashed,
             role=role.value,
             language=language,
             version=1,
         )
         audit.note(tx, "administrator", "user.create", record, role=role.value)
-        return Actor(display or name, record, role, language)
+        return Actor(shown, record, role, language)
 
 
 def set_password(store: Store, name: str, password: str) -> None:
