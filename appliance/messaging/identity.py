@@ -113,7 +113,7 @@ def join_people(tx: Tx, line: int) -> None:
     people = tx.all(query)
     for other in people[1:]:
         _alias(tx, people[0]["id"], other["id"])
-        if other["name_hlc"] > people[0]["name_hlc"]:
+        if (other["name_hlc"], other["name"]) > (people[0]["name_hlc"], people[0]["name"]):
             tx.run(
                 t.Contacts.update(name=other["name"], name_hlc=other["name_hlc"]).where(
                     t.Contacts.id == people[0]["id"]

@@ -18,12 +18,17 @@ LONGEST_NAME = 80
 
 
 def conversations(
-    store: Store, *, before: int | None = None, limit: int = 50, waiting: bool = False
+    store: Store, *, before: int | None = None, before_id: UUID | None = None, limit: int = 50, waiting: bool = False
 ) -> list[ConversationView]:
-    """Conversations, latest activity first; ``before`` is ``last_at`` of the last row already shown."""
+    """Conversations, latest activity first; ``before`` and ``before_id`` are ``last_at`` and ``id`` of the last row shown.
+
+    With ``waiting`` those who wait longest come first, and there are no pages.
+    """
     query = views.conversation_rows()
-    if before is not None:
-        query = query.where(t.Conversations.last_at < before)
+    if before is not None and not waiting:
+        earlier = t.Conversations.last_at < before
+        tied = (t.Conversations.last_at == before) & (t.Conversations.id < before_id) if before_id else None
+        query = query.where(earlier if tied is None else earlier | tied)
     if waiting:
         query = query.where(t.Conversations.waiting_since.is_null(False)).order_by(
             t.Conversations.waiting_since, t.Conversations.id
@@ -118,9 +123,12 @@ def name_contact(store: Store, contact: UUID, name: str, actor: Actor) -> None:
     plain = " ".join(clean(name).split())[:LONGEST_NAME]
     with store.write() as tx:
         leading = identity.leader(tx, contact)
-        values = {"name": plain, "name_hlc": tx.stamp()}
-        if tx.run(t.Contacts.update(**values).where(t.Contacts.id == leading)) != 1:
+        before = tx.value(t.Contacts.select(t.Contacts.name_hlc).where(t.Contacts.id == leading))
+        if before is None:
             raise Refused(failure("input.not-found"))
+        # Whoever names a person has seen the name before, even where the clock that stamped it ran ahead of ours.
+        values = {"name": plain, "name_hlc": max(tx.stamp(), before + 1)}
+        tx.run(t.Contacts.update(**values).where(t.Contacts.id == leading))
         audit.note(tx, actor.name, "contact.name", leading)
         conversation = identity.conversation_of(tx, leading)
         box = (

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from appliance.domain.failure import Failure
 from appliance.domain.lifecycle import FINAL, RANK, Incoming, Outgoing, PartEvent, message_state, next_part
-from appliance.domain.records import Direction, Priority
+from appliance.domain.records import ClockQuality, Direction, Priority
 from appliance.domain.text import Encoding, Split
 from appliance.messaging import telling
 from appliance.store import Tx
@@ -86,7 +86,7 @@ def settle(tx: Tx, message: UUID, *, more_attempts: int = 0, why: str = "", acto
     row = tx.one(t.Messages.select().where(t.Messages.id == message))
     if row is None:
         raise LookupError(f"no message {message}")
-    parts = tx.all(t.Parts.select().where(t.Parts.message == message))
+    parts = tx.all(t.Parts.select().where(t.Parts.message == message).order_by(t.Parts.number))
     state = message_state(Outgoing(part["state"]) for part in parts)
     failures = [part["failure"] for part in parts if part["state"] == state.value and part["failure"]]
     tries = [part["next_try_at"] for part in parts if part["next_try_at"] is not None]
@@ -98,8 +98,10 @@ def settle(tx: Tx, message: UUID, *, more_attempts: int = 0, why: str = "", acto
     }
     if all(row[name] == value for name, value in values.items()):
         return row
-    tx.run(t.Messages.update(**values).where(t.Messages.id == message))
     changed = state.value != row["state"] or values["failure"] != row["failure"]
+    if changed and not more_attempts and RANK[state] <= RANK[Outgoing(row["state"])]:
+        values["attempt"] += 1  # what the carrier says now must be newer than what it said before
+    tx.run(t.Messages.update(**values).where(t.Messages.id == message))
     row.update(values)
     if changed:
         step(tx, message, state.value, why=why or values["failure"], actor=actor)
@@ -125,13 +127,41 @@ def arrived(tx: Tx, message: UUID, *, conversation: UUID, at: int, box: str) -> 
 def answered(tx: Tx, message: UUID, *, conversation: UUID, at: int, automatic: bool = False) -> None:
     """Brings a conversation up to date with an outgoing message."""
     row = tx.one(t.Conversations.select().where(t.Conversations.id == conversation)) or {}
-    _touch(tx, row, message, at, {} if automatic else {"waiting_since": None, "unread": 0})
+    _touch(tx, row, message, at, {} if automatic else _left_waiting(tx, row, message))
+
+
+def _left_waiting(tx: Tx, row: Row, answer: UUID) -> Row:
+    """What is left unanswered: only what came after the message that ``answer`` replies to."""
+    question = t.Messages.alias()
+    seen = tx.value(
+        t.Messages.select(question.cursor)
+        .join(question, on=(t.Messages.in_reply_to == question.id))
+        .where(t.Messages.id == answer)
+    )
+    if seen is None or row["waiting_since"] is None:
+        return {"waiting_since": None, "unread": 0}
+    later = tx.all(
+        t.Messages.select(t.Messages.at)
+        .where(
+            (t.Messages.conversation == row["id"])
+            & (t.Messages.direction == Direction.IN.value)
+            & (t.Messages.cursor > seen)
+            & (t.Messages.at >= row["waiting_since"])
+        )
+        .order_by(t.Messages.cursor)
+        .limit(100)
+    )
+    return {"waiting_since": later[0]["at"] if later else None, "unread": min(row["unread"], len(later))}
 
 
 def _touch(tx: Tx, row: Row, message: UUID, at: int, values: Row) -> None:
-    if at >= row["last_at"] or row["last_message"] is None:
-        line = tx.value(t.Messages.select(t.Messages.line).where(t.Messages.id == message))
-        values |= {"last_message": message, "last_at": max(at, row["last_at"]), "line": line}
+    columns = (t.Messages.line, t.Messages.clock, t.Messages.hlc, t.Messages.seq)
+    said = tx.one(t.Messages.select(*columns).where(t.Messages.id == message)) or {}
+    unset = said["clock"] == ClockQuality.NONE.value
+    # Only a peer's message can be older than the last one: what happens here happens now, whatever the clock says.
+    if said["seq"] != FROM_PEER or unset or at >= row["last_at"] or row["last_message"] is None:
+        last_at = max(said["hlc"] >> 16 if unset else at, row["last_at"])
+        values |= {"last_message": message, "last_at": last_at, "line": said["line"]}
     if values:
         tx.run(t.Conversations.update(**values).where(t.Conversations.id == row["id"]))
     tx.event("conversation", row["id"], row["id"])

@@ -33,6 +33,8 @@ log = logging.getLogger(__name__)
 
 Beside = tuple[bytes, str] | None
 
+LONGEST_ADDRESS = 320
+
 
 class _Parked(Exception):  # noqa: N818 - what happens to the entry, not an error of ours
     """The entry cannot be applied; its message is the reason."""
@@ -65,6 +67,8 @@ def apply(tx: Tx, lane: Lane, entry: JournalEntry) -> bool:
 def _line(tx: Tx, lane: Lane, entry: LineEntry, beside: Beside) -> None:
     if beside is None or not content.fits(beside, entry.digest):
         raise _Parked("a line without its address")
+    if len(beside[1]) > LONGEST_ADDRESS:
+        raise _Parked("an address longer than any")
     number = identity.line_number(tx, Line(Scheme(entry.scheme), beside[1]))
     tx.upsert(
         t.LineRefs,
@@ -81,8 +85,9 @@ def _contact(tx: Tx, lane: Lane, entry: ContactEntry, beside: Beside) -> None:
     leading = identity.leader(tx, entry.contact)
     held = tx.one(t.Contacts.select().where(t.Contacts.id == leading))
     tx.saw(entry.name_hlc)
-    if held is not None and entry.name_hlc > held["name_hlc"]:
-        name = beside[1][:200] if beside else ""
+    name = beside[1][:200] if beside else ""
+    # The name itself decides between two of one instant, so that all nodes decide alike.
+    if held is not None and (entry.name_hlc, name) > (held["name_hlc"], held["name"]):
         tx.run(t.Contacts.update(name=name, name_hlc=entry.name_hlc).where(t.Contacts.id == leading))
         tx.event("contact", leading, identity.conversation_of(tx, leading))
 
@@ -117,7 +122,7 @@ def _add_message(tx: Tx, entry: MessageEntry, conversation: UUID, line: int, bes
         contact=identity.leader(tx, entry.contact), line=line, direction=direction.value, channel=entry.channel, carrier=entry.carrier,
         state=state, encoding=(parts.encoding if mine else encoding).value, parts=len(parts.segments) if mine else entry.parts,
         content=entry.content, at=entry.at, clock=ClockQuality(entry.clock).value, boot="", hlc=tx.stamp(), author=entry.author,
-        automatic=0, priority=Priority(entry.priority).value, expires_at=entry.expires_at, in_reply_to=entry.in_reply_to,
+        automatic=int(entry.automatic > 0), priority=Priority(entry.priority).value, expires_at=entry.expires_at, in_reply_to=entry.in_reply_to,
         attempt=0 if mine else entry.attempt, failure="", missing=json.dumps(list(entry.missing)), told_parts="[]",
         peer="", lane=journal.URGENT if mine else journal.CONVERSATIONS, seq=records.FROM_PEER,
     )  # fmt: skip
@@ -125,7 +130,7 @@ def _add_message(tx: Tx, entry: MessageEntry, conversation: UUID, line: int, bes
     if direction is Direction.IN:
         records.arrived(tx, entry.message, conversation=conversation, at=entry.at, box=entry.carrier)
     else:
-        records.answered(tx, entry.message, conversation=conversation, at=entry.at)
+        records.answered(tx, entry.message, conversation=conversation, at=entry.at, automatic=entry.automatic > 0)
     if mine:
         _carry(tx, entry, line, bool(beside))
     tx.event("message", entry.message, conversation)
@@ -148,6 +153,8 @@ def _update_message(tx: Tx, held: Row, entry: MessageEntry) -> None:
     """The carrier told a message again: a part came that was missing."""
     if held["direction"] != Direction.IN.value or held["state"] != Incoming.INCOMPLETE.value:
         return
+    if not set(entry.missing) < set(json.loads(held["missing"])):
+        return  # told before: what came since is not taken back
     state = Incoming(entry.state).value
     values = {"state": state, "content": entry.content, "missing": json.dumps(list(entry.missing))}
     tx.run(t.Messages.update(**values).where(t.Messages.id == entry.message))
@@ -224,9 +231,9 @@ def _ensure_contact(tx: Tx, contact: UUID, lines: list[int]) -> None:
     """The contact, as a stub where it was never told, on all these lines."""
     if tx.one(t.Contacts.select(t.Contacts.id).where(t.Contacts.id == contact)) is None:
         identity.add_contact(tx, contact, lines=())
-    leading = identity.leader(tx, contact)
     for line in lines:
-        tx.upsert(t.ContactLines, {"contact": leading, "line": line}, {})
+        # Anew for each line: the one before may have made an alias of it.
+        tx.upsert(t.ContactLines, {"contact": identity.leader(tx, contact), "line": line}, {})
         identity.join_people(tx, line)
 
 

@@ -64,6 +64,7 @@ def message(tx: Tx, record: UUID) -> None:
         in_reply_to=row["in_reply_to"],
         missing=tuple(json.loads(row["missing"])),
         attempt=row["attempt"],
+        automatic=row["automatic"],
     )
     seq = journal.append(tx, peer, lane, entry, content_id=row["content"])
     tx.run(t.Messages.update(peer=peer, lane=lane, seq=seq).where(t.Messages.id == record))
