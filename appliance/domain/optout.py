@@ -29,7 +29,8 @@ PURPOSE = "messages"
 
 def wish(text: str) -> Wish | None:
     """What the whole message asks for, or None when it is an ordinary message."""
-    word = unicodedata.normalize("NFC", text).strip().strip(".!؟?،").strip().casefold()
+    visible = "".join(char for char in text if unicodedata.category(char) != "Cf")
+    word = unicodedata.normalize("NFC", visible).strip().strip(".!؟?،").strip().casefold()
     if word in _STOP:
         return Wish.STOP
     return Wish.START if word in _START else None
