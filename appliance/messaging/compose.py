@@ -106,6 +106,9 @@ def decide(store: Store, message: UUID, event: PartEvent, actor: Actor) -> Messa
             raise Refused(failure("input.state"))
         if event is PartEvent.RESEND:
             _may_write(tx, row["line"], row["in_reply_to"])
+            if any(part["state"] == Outgoing.EXPIRED.value for part in fitting):
+                # Whoever sends it anyway has lifted its time.
+                tx.run(t.Messages.update(expires_at=None).where(t.Messages.id == message))
         for part in fitting:
             _decide_part(tx, part, event)
         records.settle(tx, message, more_attempts=1, why=event.value, actor=actor.name)

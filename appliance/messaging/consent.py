@@ -30,6 +30,13 @@ def may_write(tx: Tx, line: int, in_reply_to: UUID | None) -> bool:
     return split_id(asked["id"])[0] == split_id(out)[0] and asked["id"] > out
 
 
+def was_stop(tx: Tx, line: int, message: UUID | None) -> bool:
+    """Whether the line opted out by this very message."""
+    events = t.ConsentEvents
+    where = (events.line == line) & (events.message == message) & (events.state == "out")
+    return message is not None and tx.one(events.select(events.id).where(where)) is not None
+
+
 def hear(tx: Tx, line: int, message: UUID, wish: Wish, *, box: str) -> bool:
     """Notes the wish of a person; True when it changes where the line stands.
 

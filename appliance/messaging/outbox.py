@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import UUID
 
 from appliance.domain import retry
@@ -10,7 +11,7 @@ from appliance.domain.failure import Failure, failure
 from appliance.domain.lifecycle import Outgoing, PartEvent
 from appliance.domain.records import Claim, ClockQuality, Priority
 from appliance.domain.text import Encoding
-from appliance.messaging import identity, records
+from appliance.messaging import consent, identity, records
 from appliance.store import Store, Tx
 from appliance.store import tables as t
 from appliance.store.database import Row
@@ -25,30 +26,41 @@ def claim(store: Store, modem: str) -> Claim | None:
         if look.one(_due(look)) is None:
             return None
     with store.write() as tx:
-        while (part := tx.one(_due(tx))) is not None:
+        urgency = Case(t.Messages.priority, ((Priority.URGENT.value, 0), (Priority.NORMAL.value, 1)), 2)
+        query = _due(tx).order_by(urgency, t.Messages.cursor, t.Parts.number)
+        while (part := tx.one(query)) is not None:
             if _expired(tx, part):
                 records.move_part(tx, part, PartEvent.EXPIRE)
-                records.settle(tx, part["message"])
-                continue
-            return _begin(tx, part, modem)
+            elif _silenced(tx, part):
+                records.move_part(tx, part, PartEvent.REFUSE, failure=failure("consent.opted-out"))
+            else:
+                return _begin(tx, part, modem)
+            records.settle(tx, part["message"])
     return None
 
 
-def _due(tx: Tx) -> object:
-    urgency = Case(t.Messages.priority, ((Priority.URGENT.value, 0), (Priority.NORMAL.value, 1)), 2)
+def _due(tx: Tx) -> Any:
+    """What may be sent now, in no order. A try that is further away than any pause lasts was set by a clock gone back."""
+    farthest = tx.now.ms + retry.LONGEST_S * 1000
     return (
         t.Parts.select(
             t.Parts, t.Messages.line, t.Messages.content.alias("text_id"), t.Messages.encoding, t.Messages.expires_at,
-            t.Messages.reference,
+            t.Messages.reference, t.Messages.automatic, t.Messages.in_reply_to,
         )
         .join(t.Messages, on=(t.Parts.message == t.Messages.id))
         .where(
             t.Parts.state.in_(_DUE)
             & (t.Messages.carrier == tx.node.name)
-            & (t.Parts.next_try_at.is_null() | (t.Parts.next_try_at <= tx.now.ms))
+            & (t.Parts.next_try_at.is_null() | (t.Parts.next_try_at <= tx.now.ms) | (t.Parts.next_try_at > farthest))
         )
-        .order_by(urgency, t.Messages.cursor, t.Parts.number)
     )  # fmt: skip
+
+
+def _silenced(tx: Tx, part: Row) -> bool:
+    """Whether the line opted out after this was written (I8); the confirmation of that goes."""
+    if consent.may_write(tx, part["line"], part["in_reply_to"]):
+        return False
+    return not (part["automatic"] and consent.was_stop(tx, part["line"], part["in_reply_to"]))
 
 
 def _expired(tx: Tx, part: Row) -> bool:
@@ -158,7 +170,8 @@ def next_due(store: Store) -> float | None:
             .order_by(t.Parts.next_try_at)
         )
         at = tx.value(query)
-        return None if at is None else max(0.0, (at - tx.now.ms) / 1000)
+        wait_s = 0.0 if at is None else max(0.0, (at - tx.now.ms) / 1000)
+        return None if at is None else wait_s if wait_s <= retry.LONGEST_S else 0.0
 
 
 def _open_attempt(tx: Tx, attempt: UUID) -> tuple[Row, Row]:

@@ -12,7 +12,7 @@ from appliance.domain.address import Line, Scheme
 from appliance.domain.failure import failure
 from appliance.domain.lifecycle import Incoming, Outgoing
 from appliance.domain.optout import Wish, confirmation, wish
-from appliance.domain.records import Direction, IncomingSms
+from appliance.domain.records import ClockQuality, Direction, IncomingSms
 from appliance.domain.text import Encoding, clean, split
 from appliance.messaging import consent, identity, outbox, records, telling
 from appliance.store import Store, Tx, audit, content
@@ -134,7 +134,11 @@ def _open_message(tx: Tx, sms: IncomingSms, line: int) -> Row | None:
             & (t.Messages.reference == sms.reference)
             & (t.Messages.state == Incoming.INCOMPLETE.value)
             & (t.Messages.parts == sms.of)
-            & (t.Messages.at > tx.now.ms - JOIN_WITHIN_MS)
+            & (
+                (t.Messages.at > tx.now.ms - JOIN_WITHIN_MS)
+                | (t.Messages.boot == tx.now.boot)  # the clock may have been set since
+                | (t.Messages.clock == ClockQuality.NONE.value)
+            )
         )
         .order_by(t.Messages.cursor)
     )
