@@ -36,16 +36,17 @@ def accept_report(store: Store, report: DeliveryReport) -> bool:
 
 def _match(tx: Tx, report: DeliveryReport) -> Row | None:
     """The newest attempt with this reference to this phone; else the lost one that must have had it."""
-    since = tx.now.ms - WINDOW_MS
-    mine = (t.Attempts.modem == report.modem) & (t.Attempts.started_at > since)
+    # Of this boot the clock that never jumps tells the age; the other may have been set since.
+    this_boot = (t.Attempts.boot == tx.now.boot) & (t.Attempts.mono_ms > tx.now.mono_ms - WINDOW_MS)
+    mine = (t.Attempts.modem == report.modem) & (this_boot | (t.Attempts.started_at > tx.now.ms - WINDOW_MS))
     accepted = mine & (t.Attempts.state == "accepted") & (t.Attempts.tp_mr == report.tp_mr)
-    for row in tx.all(t.Attempts.select().where(accepted).order_by(t.Attempts.started_at.desc()).limit(50)):
+    for row in tx.all(t.Attempts.select().where(accepted).order_by(t.Attempts.id.desc()).limit(50)):
         if same_line(identity.line_of(tx, row["line"]), report.recipient):
             return row
     lost = mine & (t.Attempts.state == "lost")
     candidates = [
         row
-        for row in tx.all(t.Attempts.select().where(lost).order_by(t.Attempts.started_at.desc()).limit(200))
+        for row in tx.all(t.Attempts.select().where(lost).order_by(t.Attempts.id.desc()).limit(200))
         if same_line(identity.line_of(tx, row["line"]), report.recipient) and _is_uncertain(tx, row)
     ]
     expected = [row for row in candidates if row["expected_mr"] == report.tp_mr]
@@ -71,11 +72,15 @@ def _apply(tx: Tx, attempt: Row, report: DeliveryReport) -> None:
     ):
         # Any report proves that the network took it.
         tx.run(t.Attempts.update(state="accepted", tp_mr=report.tp_mr).where(t.Attempts.id == attempt["id"]))
-        tx.run(t.Modems.update(last_mr=report.tp_mr).where(t.Modems.imei == report.modem))
+        later = t.Attempts.select(t.Attempts.id).where(
+            (t.Attempts.modem == report.modem) & (t.Attempts.id > attempt["id"])
+        )
+        if tx.one(later) is None:
+            tx.run(t.Modems.update(last_mr=report.tp_mr).where(t.Modems.imei == report.modem))
         state = records.move_part(tx, part, PartEvent.ACCEPT, tp_mr=report.tp_mr)
         part["state"] = state.value
     if report.status == DELIVERED and state in {Outgoing.SENT, Outgoing.FAILED}:
         records.move_part(tx, part, PartEvent.DELIVER, tp_mr=report.tp_mr)
-    elif report.status >= GAVE_UP_FROM and state is Outgoing.SENT:
+    elif report.status >= GAVE_UP_FROM and state is Outgoing.SENT and attempt["number"] == part["attempts"]:
         records.move_part(tx, part, PartEvent.UNDELIVERABLE, failure=why, tp_mr=report.tp_mr)
     records.settle(tx, attempt["message"], why="report")
