@@ -10,7 +10,7 @@ import re
 import tomllib
 import types
 import typing
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args, get_origin
 
@@ -142,22 +142,11 @@ def _complete(settings: Settings, folder: Path) -> Settings:
     if len(set(names)) != len(names):
         raise SettingsError("Two modems have the same name; give each its own.")
     secret_file = settings.web.secret_file
-    return Settings(
-        node=NodeSettings(
-            name=node.name,
-            kind=node.kind,
-            data=data,
-            label=node.label or node.name,
-            country=node.country,
-            language=node.language,
-        ),
-        store=StoreSettings(url=url),
-        web=WebSettings(
-            listen=settings.web.listen,
-            secret_file=folder / secret_file if secret_file != Path() else data / "web.key",
-        ),
-        modems=settings.modems,
-        link=settings.link,
+    return replace(
+        settings,
+        node=replace(node, data=data, label=node.label or node.name),
+        store=replace(settings.store, url=url),
+        web=replace(settings.web, secret_file=folder / secret_file if secret_file != Path() else data / "web.key"),
     )
 
 

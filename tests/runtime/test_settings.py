@@ -48,6 +48,14 @@ def test_whole_file_becomes_a_typed_tree(tmp_path):
     assert settings.link.peer == "hub"
 
 
+@pytest.mark.parametrize("clock", ["", "none", "rtc", "ntp"])
+def test_how_far_the_clock_is_trusted_is_kept(tmp_path, clock):
+    """What the file says of the wall clock reaches the node: a demo's times are no guesses."""
+    text = BOX.replace('kind = "box"', f'kind = "box"\nclock = "{clock}"\nlanguage = "ar"')
+    node = load(write(tmp_path, text)).node
+    assert (node.clock, node.language) == (clock, "ar")
+
+
 def test_printed_settings_hide_secrets(tmp_path):
     """A logged tree shows no password and no PIN."""
     shown = repr(load(write(tmp_path, BOX)))
@@ -93,3 +101,11 @@ def test_listen_address_splits_into_host_and_port():
     assert host_port("[::1]:80") == ("::1", 80)
     with pytest.raises(SettingsError):
         host_port("127.0.0.1:99999")
+
+
+def test_every_setting_that_is_written_is_the_one_that_holds(tmp_path):
+    """Completing the defaults loses nothing that stands in the file."""
+    path = tmp_path / "box.toml"
+    path.write_text('[node]\nname = "b"\nkind = "box"\ndata = "d"\ncountry = "254"\nlanguage = "ar"\nclock = "rtc"\n')
+    node = load(path).node
+    assert (node.country, node.language, node.clock, node.label) == ("254", "ar", "rtc", "b")
