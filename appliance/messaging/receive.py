@@ -43,7 +43,9 @@ def network_key(sms: IncomingSms) -> bytes:
         sms.of,
     )
     # Not the whole PDU: a second delivery may differ in TP-MMS or come through another service centre.
-    payload = sms.text.encode("utf-8", "surrogatepass") if sms.text else sms.raw
+    # Where the time stamp could not be read, its octets in the PDU tell one message from the next.
+    told_apart = bool(sms.text) and sms.sent_at is not None
+    payload = sms.text.encode("utf-8", "surrogatepass") if told_apart else sms.raw
     return hashlib.blake2b(facts + str(sms.sender).encode() + b"\0" + payload, digest_size=16).digest()
 
 

@@ -126,8 +126,15 @@ def test_confirmation_follows_the_script_of_the_writer() -> None:
 
 def test_waits_grow_to_a_quarter_of_an_hour_and_end() -> None:
     """Trying has a limit and a back-off."""
-    waits = [retry.delay_s(n) for n in range(1, 60)]
+    waits = [retry.delay_s(n) for n in range(1, retry.MOST_TRIES + 1)]
     assert waits == sorted(waits)
     assert (waits[0], waits[-1]) == (15, 900)
     assert not retry.is_last(1)
     assert retry.is_last(retry.MOST_TRIES)
+
+
+def test_decision_to_send_again_begins_another_round() -> None:
+    """Whoever sends again after the box gave up gets as many tries as before."""
+    assert not retry.is_last(retry.MOST_TRIES + 1)
+    assert retry.delay_s(retry.MOST_TRIES + 1) == retry.FIRST_S
+    assert retry.is_last(2 * retry.MOST_TRIES)

@@ -56,6 +56,13 @@ def test_same_part_through_another_service_centre_is_one_message(box: Store) -> 
     assert receive.accept(box, sms("water is dirty", raw=b"two")).duplicate
 
 
+def test_same_words_without_a_readable_time_are_told_apart_by_the_octets(box: Store) -> None:
+    """Where the service centre's time cannot be read, the PDU still says what is one message and what is two."""
+    one = receive.accept(box, sms("help", sent_at=None, raw=b"stamp 1"))
+    assert receive.accept(box, sms("help", sent_at=None, raw=b"stamp 1")).duplicate
+    assert receive.accept(box, sms("help", sent_at=None, raw=b"stamp 2")).message != one.message
+
+
 def test_same_words_at_another_time_are_two_messages(box: Store) -> None:
     """Never recognised by text alone."""
     receive.accept(box, sms("help"))
