@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 
 import pytest
@@ -97,6 +98,21 @@ def test_hostile_text_is_shown_escaped(client: FlaskClient) -> None:
     assert "&lt;script&gt;" in page
     assert "{{7*7}}" in page
     assert 'dir="auto"' in page
+
+
+@pytest.mark.parametrize(("zone", "shown"), [("UTC", "01:00"), ("<+0530>-05:30", "06:30")])
+def test_times_are_those_of_the_machine(
+    client: FlaskClient, bench: Bench, zone: str, shown: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A message has the same time on a phone as on the pages of box and hub."""
+    monkeypatch.setattr(bench.network, "now_ms", lambda: 1_767_229_200_000)
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", zone)
+        time.tzset()
+        post(client, f"/phone/{PHONE}/send", to=BOX, text="what time is it")
+        page = get(client, f"/phone/{PHONE}")
+    time.tzset()
+    assert f"<time>{shown}</time>" in page
 
 
 def test_empty_text_keeps_the_form_and_says_why(client: FlaskClient) -> None:

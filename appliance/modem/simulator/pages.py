@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import quote
 
@@ -48,7 +48,7 @@ def context(village: Village) -> dict[str, object]:
         "direction": "rtl" if language in RIGHT_TO_LEFT else "ltr",
         "languages": LANGUAGES,
         "t": lambda key: say(language, key),
-        "clock": lambda ms: _local(village, ms),
+        "clock": _local,
     }
 
 
@@ -228,9 +228,9 @@ def _nodes(links: Path | None) -> dict[str, dict[str, str]]:
     return nodes
 
 
-def _local(village: Village, ms: int) -> str:
-    zone = timedelta(minutes=15 * village.network.quarters)
-    return f"{datetime.fromtimestamp(ms // 1000, UTC) + zone:%H:%M}"
+def _local(ms: int) -> str:
+    # The machine's own time, as on the pages of box and hub: the network's zone is what modems are told.
+    return f"{datetime.fromtimestamp(ms // 1000, UTC).astimezone():%H:%M}"
 
 
 def problem_page(village: Village, status: int, detail: str) -> tuple[str, int]:
