@@ -16,7 +16,7 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     "lead": (
         "People text one number. The box in the field receives it, even without internet. "
         "The hub at head office follows when there is a line.",
-        "يرسل الناس رسائل إلى رقم واحد. يستقبلها الصندوق في الميدان حتى بلا إنترنت. "
+        "يرسل الناس رسائل إلى رقم واحد. يستقبلها الجهاز في الميدان حتى بلا إنترنت. "
         "ويتابعها المركز الرئيسي عندما يتوفر اتصال.",
     ),
     "simulated": (
@@ -31,7 +31,7 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     "all_phones": ("All phones", "كل الهواتف"),
     "other_phone": ("Another number", "رقم آخر"),
     "open_phone": ("Open phone", "افتح الهاتف"),
-    "box": ("2. The box", "2. الصندوق"),
+    "box": ("2. The box", "2. الجهاز"),
     "box_say": (
         "It stands in the field with a modem. Staff answer on its page.",
         "يوجد في الميدان ومعه مودم. يجيب الموظفون من صفحته.",
@@ -41,7 +41,7 @@ _WORDS: Mapping[str, tuple[str, str]] = {
         "Head office sees the same conversations and can answer too.",
         "يرى المكتب الرئيسي المحادثات نفسها ويستطيع الرد أيضًا.",
     ),
-    "open_box": ("Open the box", "افتح الصندوق"),
+    "open_box": ("Open the box", "افتح الجهاز"),
     "open_hub": ("Open the hub", "افتح المركز"),
     "user": ("Name", "الاسم"),
     "password": ("Password", "كلمة السر"),
@@ -52,21 +52,21 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     "try": ("Try this", "جرّب هذا"),
     "try1": (
         "Open the box and log in. Villagers are already writing.",
-        "افتح الصندوق وسجّل الدخول. القرويون يكتبون بالفعل.",
+        "افتح الجهاز وسجّل الدخول. القرويون يكتبون بالفعل.",
     ),
     "try2": (
         "Open a phone and text the hotline. The box shows it at once.",
-        "افتح هاتفًا وأرسل إلى الخط الساخن. يظهر ذلك في الصندوق فورًا.",
+        "افتح هاتفًا وأرسل إلى الخط الساخن. يظهر ذلك في الجهاز فورًا.",
     ),
     "try3": (
         "Answer on the box. Watch it arrive on the phone.",
-        "أجب من الصندوق وشاهد الرسالة تصل إلى الهاتف.",
+        "أجب من الجهاز وشاهد الرسالة تصل إلى الهاتف.",
     ),
     "try4": (
         "Cut the link and go on talking. Restore it: the hub catches up.",
         "اقطع الخط وواصل المحادثة. أعده وسيلحق المركز بكل شيء.",
     ),
-    "link": ("The link between box and hub", "الخط بين الصندوق والمركز"),
+    "link": ("The link between box and hub", "الخط بين الجهاز والمركز"),
     "link_ok": ("The link works", "الخط يعمل"),
     "link_cut": ("The link is cut", "الخط مقطوع"),
     "link_2g": ("The link is slow (2G)", "الخط بطيء (2G)"),
@@ -93,7 +93,7 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     "empty_phone": ("Nothing here yet. Write to the hotline.", "لا شيء هنا بعد. اكتب إلى الخط الساخن."),
     "weather_say": (
         "Make the network or the modem fail, and watch what the box does.",
-        "عطّل الشبكة أو المودم، وشاهد ماذا يفعل الصندوق.",
+        "عطّل الشبكة أو المودم، وشاهد ماذا يفعل الجهاز.",
     ),
     "fine": ("Fine weather", "طقس جيد"),
     "apply": ("Change the weather", "غيّر الطقس"),
