@@ -39,5 +39,7 @@ def configure(level: str, service: str) -> None:
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
     # At DEBUG peewee writes each statement with its values: texts and numbers (I13).
-    logging.getLogger("peewee").setLevel(logging.WARNING)
+    # At INFO waitress tells of every page that is left, apscheduler of every job it plans.
+    for library in ("peewee", "waitress", "apscheduler"):
+        logging.getLogger(library).setLevel(logging.WARNING)
     logging.captureWarnings(capture=True)

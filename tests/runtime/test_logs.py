@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from appliance.runtime.logs import LineFormatter
+from appliance.runtime.logs import LineFormatter, configure
 
 
 def record(message, *arguments, exc_info=None):
@@ -43,3 +43,16 @@ def test_traceback_is_folded_and_masked():
     assert "ValueError" in line
     assert len(line.splitlines()) == 1
     assert "252615550143" not in line
+
+
+@pytest.mark.parametrize("library", ["waitress", "apscheduler.scheduler", "peewee"])
+def test_libraries_speak_of_trouble_only(library, capsys, monkeypatch):
+    """A page that is left and a job that is planned are no news; a failure is."""
+    monkeypatch.setattr(logging.root, "handlers", [])
+    monkeypatch.setattr(logging.root, "level", logging.root.level)
+    configure("info", "web")
+    logging.getLogger(library).info("Client disconnected while serving /api/v1/events")
+    logging.getLogger(library).warning("Task queue depth is 9")
+    said = capsys.readouterr().err
+    assert "disconnected" not in said
+    assert "Task queue depth" in said
