@@ -88,8 +88,16 @@ CLOCKS: Mapping[ClockQuality, Word] = {
 }
 
 
-def sentence(failure: Failure) -> str:
-    """The failure's sentence in the reader's language, as this version of the catalogue words it."""
+_ON_HUB: Mapping[str, str] = {
+    "link.no-broker": N_("The line to the boxes is down. They go on working; what waits is sent when it returns."),
+}
+"""What a hub says in other words than the catalogue, which speaks as a box."""
+
+
+def sentence(failure: Failure, kind: str = "") -> str:
+    """The failure's sentence in the reader's language, as this version of the catalogue words it for that kind of node."""
+    if kind == "hub" and failure.code in _ON_HUB:
+        return gettext(_ON_HUB[failure.code])
     row = CATALOGUE.get(failure.code)
     return gettext(row[2] if row else failure.sentence)
 

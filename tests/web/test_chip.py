@@ -9,7 +9,7 @@ from appliance.domain.lifecycle import LinkState, ModemState
 from appliance.domain.records import ClockQuality, LinkView, ModemStatus, QueueView, StatusView
 from appliance.messaging import modems, status
 from appliance.web.chip import summarise
-from appliance.web.words import MODEMS, Tone
+from appliance.web.words import MODEMS, Tone, sentence
 
 ON, OFF, NO = LinkState.ONLINE, LinkState.OFFLINE, LinkState.REFUSED
 READY, NO_SIM, SEARCHING, ABSENT = ModemState.READY, ModemState.NO_SIM, ModemState.SEARCHING, ModemState.ABSENT
@@ -86,6 +86,14 @@ def test_status_page_tells_modem_queue_link_and_clock(browser, store):
         "Set from the internet",
     ):
         assert words in page
+
+
+@pytest.mark.parametrize(("kind", "words"), [("box", "SMS still works"), ("hub", "The line to the boxes is down")])
+def test_line_that_is_down_is_said_by_the_end_that_says_it(site, kind, words):
+    """A hub does not speak of the hub that cannot be reached."""
+    with site.test_request_context("/"):
+        assert words in sentence(failure("link.no-broker"), kind)
+        assert sentence(failure("link.no-box"), kind) == failure("link.no-box").sentence
 
 
 @pytest.mark.parametrize("path", ["/inbox", "/new", "/status"])
