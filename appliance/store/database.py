@@ -28,7 +28,6 @@ log = logging.getLogger(__name__)
 
 Row = dict[str, Any]
 
-EVENTS_KEPT = 20_000
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -14,10 +13,8 @@ from peewee import fn
 from appliance.store import content
 from appliance.store import tables as t
 from appliance.store.database import Row, Tx
+from appliance.wire import chain
 from appliance.wire.kinds import Entry, EraseEntry, LineEntry, encode_body
-
-HASH_BYTES = 8
-START = bytes(HASH_BYTES)
 
 URGENT, CONVERSATIONS, BULK = 0, 1, 2
 """Lanes (link.md §3)."""
@@ -63,18 +60,13 @@ class Outgoing:
     stable: int
 
 
-def link_hash(before: bytes, body: bytes) -> bytes:
-    """h(n) = blake2b-8(h(n-1) ‖ blake2b-16(body))."""
-    return hashlib.blake2b(before + hashlib.blake2b(body, digest_size=16).digest(), digest_size=HASH_BYTES).digest()
-
-
 def append(tx: Tx, peer: str, lane: int, entry: Entry, *, content_id: UUID | None = None) -> int:
     """Adds ``entry`` to the lane and gives its sequence number."""
     epoch = int(tx.node.incarnation)
     head = _head(tx, peer, epoch, lane)
     at = max(tx.now.ms, 0)
     body = encode_body(entry, epoch=epoch, delta_ms=at - head["at"])
-    seq, digest = head["seq"] + 1, link_hash(bytes(head["hash"]), body)
+    seq, digest = head["seq"] + 1, chain.extend(bytes(head["hash"]), body)
     tx.insert(t.Journal, peer=peer, epoch=epoch, lane=lane, seq=seq, body=body, hash=digest, content=content_id, at=at)
     where = (t.JournalHeads.peer == peer) & (t.JournalHeads.epoch == epoch) & (t.JournalHeads.lane == lane)
     tx.run(t.JournalHeads.update(seq=seq, hash=digest, at=at).where(where))
@@ -131,7 +123,7 @@ def read(tx: Tx, lane: Lane, after: int, *, max_entries: int, max_bytes: int) ->
 
 def hash_at(tx: Tx, lane: Lane, seq: int) -> bytes | None:
     """The chain hash of our lane at ``seq``; None where we hold no such entry (any more)."""
-    return START if seq == 0 else _hash(tx, t.Journal, lane, seq)
+    return chain.GENESIS if seq == 0 else _hash(tx, t.Journal, lane, seq)
 
 
 def acknowledge(tx: Tx, lane: Lane, *, applied: int, stable: int) -> None:
@@ -171,7 +163,7 @@ def cursor(tx: Tx, lane: Lane) -> Cursor:
     """How far the peer's lane is applied here; a writing transaction holds the row until commit."""
     row = tx.lock(t.Cursors.select().where(_of(t.Cursors, lane)))
     if row is None:
-        return Cursor(0, START, 0, 0)
+        return Cursor(0, chain.GENESIS, 0, 0)
     return Cursor(row["applied"], bytes(row["hash"]), row["stable"], row["at"])
 
 
@@ -185,7 +177,7 @@ def cursors(tx: Tx, peer: str) -> list[tuple[Lane, Cursor]]:
 
 def received_hash(tx: Tx, lane: Lane, seq: int) -> bytes | None:
     """The chain hash of the peer's lane at ``seq`` as we received it."""
-    return START if seq == 0 else _hash(tx, t.Received, lane, seq)
+    return chain.GENESIS if seq == 0 else _hash(tx, t.Received, lane, seq)
 
 
 def keep_received(tx: Tx, lane: Lane, entry: JournalEntry, *, content_id: UUID | None, parked: str | None) -> None:
@@ -211,7 +203,7 @@ def _head(tx: Tx, peer: str, epoch: int, lane: int) -> Row:
     row = tx.lock(t.JournalHeads.select().where(where))
     if row is not None:
         return row
-    new = {"peer": peer, "epoch": epoch, "lane": lane, "seq": 0, "hash": START, "at": 0, "acked": 0, "stable": 0}
+    new = {"peer": peer, "epoch": epoch, "lane": lane, "seq": 0, "hash": chain.GENESIS, "at": 0, "acked": 0, "stable": 0}
     tx.insert(t.JournalHeads, **new)
     return new
 

@@ -16,6 +16,7 @@ from appliance.domain.text import Encoding
 from appliance.messaging import accounts, compose, inbox, modems, outbox, receipts, receive, replica, status
 from appliance.store import Store, journal
 from appliance.store import tables as t
+from appliance.wire import chain
 from appliance.wire.kinds import LineEntry, MessageEntry, digest_of, encode_body
 
 STAFF = Actor("Fatima", None, Role.RESPONDER)
@@ -335,9 +336,9 @@ def test_entry_that_cannot_be_applied_is_parked_and_blocks_nothing(box: Store, h
     """Unknown kinds and rubbish are kept with their reason."""
     lane = journal.Lane("baidoa", int(box.node.incarnation), 1)
     with hub.write() as tx:
-        digest = journal.START
+        digest = chain.GENESIS
         for seq, body in enumerate([b"\xff", b"\x84\x18\x63\x01\x00\xa0", b"\x84\x03\x01\x00\xa0"], start=1):
-            digest = journal.link_hash(digest, body)
+            digest = chain.extend(digest, body)
             assert not replica.apply(tx, lane, journal.JournalEntry(seq, body, None, digest, 0))
         assert journal.cursor(tx, lane).applied == 3
     with hub.read() as tx:
@@ -386,7 +387,7 @@ def test_telling_twice_changes_nothing(box: Store, hub: Store) -> None:
 def entry_of(body_entry, *, content=None, epoch=77):
 
     body = encode_body(body_entry, epoch=epoch, delta_ms=0)
-    return journal.JournalEntry(1, body, content, journal.link_hash(journal.START, body), 0)
+    return journal.JournalEntry(1, body, content, chain.extend(chain.GENESIS, body), 0)
 
 
 def told_message(hub: Store, **changes: object):

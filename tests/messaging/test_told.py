@@ -14,6 +14,7 @@ from appliance.domain.records import Actor, DeliveryReport, Direction, Role
 from appliance.messaging import accounts, compose, identity, inbox, outbox, receipts, receive, replica, status
 from appliance.store import Store, content, journal
 from appliance.store import tables as t
+from appliance.wire import chain
 from appliance.wire.kinds import ContactEntry, LineEntry, MessageEntry, digest_of, encode_body
 
 STAFF = Actor("Fatima", None, Role.RESPONDER)
@@ -24,7 +25,7 @@ LANE = journal.Lane("baidoa", EPOCH, 1)
 def told(store: Store, seq: int, entry: object, beside: tuple[bytes, str] | None = None) -> bool:
     body = encode_body(entry, epoch=EPOCH, delta_ms=0)
     with store.write() as tx:
-        return replica.apply(tx, LANE, journal.JournalEntry(seq, body, beside, journal.START, 0))
+        return replica.apply(tx, LANE, journal.JournalEntry(seq, body, beside, chain.GENESIS, 0))
 
 
 def tell_line(store: Store, seq: int, number: int, address: str, scheme: str = "tel") -> bool:

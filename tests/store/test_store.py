@@ -12,6 +12,7 @@ from appliance.domain.ids import split_id
 from appliance.store import Store, StoreError, audit, content, journal, open_store
 from appliance.store import tables as t
 from appliance.store.migrations import LATEST
+from appliance.wire import chain
 from appliance.wire.kinds import EraseEntry, decode_body
 
 
@@ -132,9 +133,9 @@ def test_journal_chain_holds_over_its_bodies(box: Store) -> None:
     lane = journal.Lane("hub", int(box.node.incarnation), journal.CONVERSATIONS)
     with box.read() as tx:
         entries = journal.read(tx, lane, 0, max_entries=10, max_bytes=10_000)
-    digest = journal.START
+    digest = chain.GENESIS
     for entry in entries:
-        digest = journal.link_hash(digest, entry.body)
+        digest = chain.extend(digest, entry.body)
         assert digest == entry.hash
         assert isinstance(decode_body(entry.body, epoch=lane.epoch).entry, EraseEntry)
     assert [entry.seq for entry in entries] == [1, 2, 3]
