@@ -60,6 +60,12 @@ def choose(code: str) -> bool:
     return True
 
 
+def settle() -> None:
+    """Keeps the language of this request for the session: the account's may change on another phone meanwhile."""
+    refresh()
+    choose(current().language)
+
+
 def chosen() -> str | None:
     """The language this session chose with the switch, if any."""
     code = session.get(_CHOSEN)

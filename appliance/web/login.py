@@ -51,6 +51,8 @@ class LoginPages:
         open_session(self._store, actor)
         if language:
             remember_language(self._store, language)
+        else:
+            i18n.settle()
         if interrupted.fields:
             return errors.again(interrupted.to, interrupted.fields)
         return redirect(local_path(interrupted.next), 303)

@@ -99,6 +99,14 @@ def test_language_is_remembered_with_the_account(as_user):
     assert 'dir="ltr"' in as_user("amina").get("/inbox").text
 
 
+def test_page_that_is_open_keeps_its_language(as_user):
+    """Who shares an account and reads another language changes nothing on a page that is being read."""
+    here = as_user("fatima")
+    as_user("fatima").get("/inbox?lang=ar")
+    assert "Waiting" in here.get("/inbox?fragment=list").text
+    assert 'dir="rtl"' in as_user("fatima").get("/inbox").text
+
+
 def test_stranger_gets_the_language_of_the_browser_and_can_switch(stranger):
     """The login page speaks before anyone can tell it how; an unknown language changes nothing."""
     assert 'dir="rtl"' in stranger.get("/login", headers={"Accept-Language": "ar-SO,ar;q=0.9"}).text
