@@ -207,7 +207,7 @@ def _account(settings_file: Path, name: str, display: str, password: str, clock:
             accounts.set_password(store, name, password)
             actor = known[name]
         else:
-            actor = accounts.create_user(store, name, password, display=display, role=Role.ADMINISTRATOR)
+            actor = accounts.create_user(store, name, password, display=display, role=Role.ADMINISTRATOR, language="")
         assert actor.user is not None
         return accounts.create_token(store, actor.user, SCOPES, "demo")
     finally:

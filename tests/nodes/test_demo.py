@@ -13,11 +13,14 @@ from pathlib import Path
 
 import pytest
 
+from appliance.messaging import accounts
 from appliance.nodes.demo import Demo, DemoError, DemoOptions
-from appliance.nodes.demo_files import Ports
+from appliance.nodes.demo_files import BOX_USER, Folder, Ports, prepare
+from appliance.nodes.parts import open_node_store
 from appliance.runtime.clock import SystemClock
 from appliance.runtime.deadline import Deadline
 from appliance.runtime.processes import mark
+from appliance.runtime.settings import load
 
 CLOCK = SystemClock()
 
@@ -154,6 +157,18 @@ def _answers(demo, node) -> bool:
     except OSError:
         return False
     return True
+
+
+def test_accounts_read_in_the_language_of_the_browser(tmp_path):
+    """Whoever meets an Arabic login page goes on in Arabic: a demo cannot know its visitors."""
+    folder = Folder(tmp_path)
+    folder.make()
+    keys = prepare(folder, Ports(8080), CLOCK)
+    store = open_node_store(load(folder.box), clock=CLOCK)
+    try:
+        assert accounts.authenticate(store, BOX_USER, keys.box_password).language == ""
+    finally:
+        store.close()
 
 
 def test_taken_port_is_named_with_the_cure(tmp_path, base_port):
