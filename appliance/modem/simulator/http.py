@@ -51,7 +51,7 @@ def create_app(village: Village) -> Flask:
 def _refusal(village: Village, status: int, detail: str) -> Response | tuple[str, int]:
     """A page for browsers, problem+json for programs."""
     if request.accept_mimetypes.best == "text/html":
-        return pages.problem_page(village, status, detail)
+        return pages.problem_page(status, detail)
     return problem_response(status, detail)
 
 

@@ -40,7 +40,7 @@ def choose_language() -> str:
     return request.accept_languages.best_match(list(LANGUAGES)) or "en"
 
 
-def context(village: Village) -> dict[str, object]:
+def context() -> dict[str, object]:
     """What every template needs."""
     language = choose_language()
     return {
@@ -58,7 +58,7 @@ def blueprint(village: Village) -> Blueprint:
 
     @pages.context_processor
     def words() -> dict[str, object]:
-        return context(village)
+        return context()
 
     @pages.after_request
     def remember(response: Response) -> Response:
@@ -233,6 +233,6 @@ def _local(ms: int) -> str:
     return f"{datetime.fromtimestamp(ms // 1000, UTC).astimezone():%H:%M}"
 
 
-def problem_page(village: Village, status: int, detail: str) -> tuple[str, int]:
+def problem_page(status: int, detail: str) -> tuple[str, int]:
     """A refusal as a page, for people."""
-    return render_template("village/problem.html", detail=detail, **context(village)), status
+    return render_template("village/problem.html", detail=detail, **context()), status
