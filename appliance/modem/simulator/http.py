@@ -38,17 +38,17 @@ def create_app(village: Village) -> Flask:
 
     @app.errorhandler(Problem)
     def refused(problem: Problem) -> Response | tuple[str, int]:
-        return _refusal(village, problem.status, problem.detail)
+        return _refusal(problem.status, problem.detail)
 
     @app.errorhandler(HTTPException)
     def failed(error: HTTPException) -> Response | tuple[str, int]:
-        return _refusal(village, error.code or 500, error.description or "This did not work.")
+        return _refusal(error.code or 500, error.description or "This did not work.")
 
     app.after_request(harden)
     return app
 
 
-def _refusal(village: Village, status: int, detail: str) -> Response | tuple[str, int]:
+def _refusal(status: int, detail: str) -> Response | tuple[str, int]:
     """A page for browsers, problem+json for programs."""
     if request.accept_mimetypes.best == "text/html":
         return pages.problem_page(status, detail)
