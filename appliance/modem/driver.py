@@ -19,6 +19,8 @@ from typing import Protocol
 
 from appliance.domain.failure import Failure
 
+_HEX = frozenset("0123456789abcdefABCDEF")
+
 
 class ModemError(Exception):
     """Something about a modem; carries the failure to show."""
@@ -109,6 +111,15 @@ class StoredMessage:
     is_received: bool = True
     """False for what was written to the SIM to be sent: it is none of ours."""
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether the PDU has as many octets as its header tells, with or without the service centre's."""
+        if self.length is None or not self.pdu:
+            return True
+        octets = len(self.pdu) / 2
+        smsc = int(self.pdu[:2], 16) + 1 if set(self.pdu[:2]) <= _HEX else 0
+        return octets in {self.length, self.length + smsc}
+
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
@@ -187,7 +198,24 @@ class SimChanged:
     """The SIM was taken out, put in or locked."""
 
 
-ModemEvent = NewMessage | DirectMessage | Report | Ring | Restarted | MessagesReady | RegistrationChanged | SimChanged
+@dataclass(frozen=True, slots=True)
+class LateAnswer:
+    """The network took a part whose answer nobody waits for any more (``+CMGS`` by itself)."""
+
+    tp_mr: int
+
+
+ModemEvent = (
+    NewMessage
+    | DirectMessage
+    | Report
+    | LateAnswer
+    | Ring
+    | Restarted
+    | MessagesReady
+    | RegistrationChanged
+    | SimChanged
+)
 
 
 # --- the driver ----------------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ from appliance.modem.at import commands
 from appliance.modem.at.engine import BOOT_LINES, Reply, Unsolicited
 from appliance.modem.driver import (
     DirectMessage,
+    LateAnswer,
     MessagesReady,
     ModemEvent,
     NewMessage,
@@ -35,6 +36,9 @@ def event(happened: Unsolicited) -> ModemEvent | None:
         return Report(happened.body, length)
     if happened.name == "+CMT":
         return DirectMessage(happened.body, length)
+    if happened.name == "+CMGS":
+        told = commands.number_at(values, 0)
+        return None if told is None else LateAnswer(told % 256)
     if happened.name in {"RING", "+CRING"}:
         return Ring()
     if happened.name == "+CLIP":

@@ -40,6 +40,8 @@ log = logging.getLogger(__name__)
 _ATTENTION_TRIES = 5
 _QUIET_S = 0.05
 """So long a silence ends what a modem was still saying when its port was opened."""
+_HUSH_S = 0.3
+"""So long a silence tells that no late answer is on its way."""
 _KEPT_EVENTS = 1000
 _SIM_STATES = {"READY": SimState.READY, "SIM PIN": SimState.PIN, "SIM PUK": SimState.PUK}
 _CME_SIM = {10: SimState.MISSING, 11: SimState.PIN, 12: SimState.PUK, 13: SimState.MISSING, 14: SimState.BUSY}
@@ -187,9 +189,18 @@ class SerialModem:
     def stored(self) -> list[StoredMessage]:
         """Every message in every storage."""
         found: list[StoredMessage] = []
+        refusals: list[CommandRefusedError] = []
         for storage in self._storages:
-            self._look_into(storage)
-            found += [reading.message(storage, slot) for slot in commands.slots(self._ask(commands.LIST_ALL).lines)]
+            try:
+                self._look_into(storage)
+                lines = self._ask(commands.LIST_ALL).lines
+            except CommandRefusedError as refused:
+                log.warning("= storage %s not listed: %s", storage, refused)
+                refusals.append(refused)
+            else:
+                found += [reading.message(storage, slot) for slot in commands.slots(lines)]
+        if refusals and len(refusals) == len(self._storages):
+            raise refusals[0]
         return found
 
     def read(self, place: Place) -> StoredMessage | None:
@@ -283,11 +294,24 @@ class SerialModem:
         raise SilentError(failure("sms.modem-lost", "no answer to AT"))
 
     def _synchronise(self) -> None:
-        for _ in range(3):
-            if self._run(commands.IN_STEP).result in {Result.OK, Result.ERROR}:
+        """Gets an answer that belongs to its question. An error may be the late answer to an earlier one."""
+        refused = False
+        for command in commands.IN_STEP:
+            result = self._run(command).result
+            if result is Result.OK:
                 self._in_step = True
                 return
-        raise SilentError(failure("sms.modem-lost", "not in step"))
+            refused = result is Result.ERROR
+            self._hush()
+        if not refused:
+            raise SilentError(failure("sms.modem-lost", "not in step"))
+        self._in_step = True
+
+    def _hush(self) -> None:
+        """Lets the modem say what it still has to say."""
+        end = self._clock.monotonic() + commands.ATTENTION.limit_s
+        while self._clock.monotonic() < end and (data := self._port.read(_HUSH_S)):
+            self._feed(data)
 
     def _run(self, command: Command) -> Reply:
         log.debug("> %s", command)
@@ -351,6 +375,6 @@ class SerialModem:
 
 
 _OUT_OF_STEP = frozenset(
-    {commands.ATTENTION, commands.ECHO_OFF, commands.NUMERIC_ERRORS, commands.IN_STEP, commands.RESTART}
+    {commands.ATTENTION, commands.ECHO_OFF, commands.NUMERIC_ERRORS, *commands.IN_STEP, commands.RESTART}
 )
 """Commands for a modem that may still be answering something else."""

@@ -145,7 +145,7 @@ def test_hostile_octets_never_raise(pieces: list[bytes]) -> None:
 def test_leftover_ok_does_not_answer_the_next_command() -> None:
     """Coming in step: an OK without the line that belongs to it is of an earlier command."""
     engine = Engine()
-    engine.start(commands.IN_STEP, 0.0)
+    engine.start(commands.IN_STEP[0], 0.0)
     assert engine.feed(b"\r\nOK\r\n", 0.0) == []
     (reply,) = engine.feed(b"\r\n+CMEE: 1\r\n\r\nOK\r\n", 0.0)
     assert isinstance(reply, Reply)

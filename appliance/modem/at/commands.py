@@ -45,8 +45,9 @@ _WORDS = re.compile(r"[A-Za-z0-9][A-Za-z0-9 _.:/\-]*")
 ATTENTION = Command("AT", limit_s=1.0)
 ECHO_OFF = Command("ATE0")
 NUMERIC_ERRORS = Command("AT+CMEE=1")
-IN_STEP = Command("AT+CMEE?", prefix="+CMEE", needs_info=True)
-"""Its answer cannot be taken for a late answer to anything else: after it both sides are in step."""
+IN_STEP = tuple(Command(f"AT{name}?", prefix=name, needs_info=True) for name in ("+CMEE", "+CMGF", "+CSMS"))
+"""The answer of each cannot be taken for a late answer to anything else, nor to one of the others: after it both sides
+are in step."""
 IMEI = Command("AT+CGSN", bare=_DIGITS)
 MAKER = Command("AT+CGMI", bare=_WORDS)
 MODEL = Command("AT+CGMM", bare=_WORDS)
