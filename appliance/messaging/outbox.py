@@ -140,6 +140,22 @@ def lost(store: Store, attempt: UUID, why: Failure) -> None:
         _lose(tx, row, why)
 
 
+def accepted_late(store: Store, attempt: UUID, tp_mr: int) -> bool:
+    """Evidence that a lost attempt reached the network as ``tp_mr``; False where its part has moved on since."""
+    with store.write() as tx:
+        row = tx.one(t.Attempts.select().where((t.Attempts.id == attempt) & (t.Attempts.state == "lost")))
+        part = tx.one(t.Parts.select().where(t.Parts.id == row["part"])) if row else None
+        if row is None or part is None:
+            return False
+        _close(tx, row, "accepted", tp_mr=tp_mr)
+        if part["state"] != Outgoing.UNCERTAIN.value or part["attempts"] != row["number"]:
+            return False
+        tx.run(t.Modems.update(last_mr=tp_mr).where(t.Modems.imei == row["modem"]))
+        records.move_part(tx, part, PartEvent.ACCEPT, tp_mr=tp_mr)
+        records.settle(tx, row["message"], why="late-answer")
+        return True
+
+
 def recover(store: Store, modem: str = "") -> int:
     """Called before the first claim of a service: every attempt left open (of ``modem``, or of all) is uncertain; how many."""
     with store.write() as tx:

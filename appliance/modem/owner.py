@@ -11,11 +11,12 @@ from dataclasses import replace
 from appliance.domain.address import mask
 from appliance.domain.failure import Failure, failure
 from appliance.domain.records import ModemStatus
-from appliance.messaging import modems, outbox
+from appliance.messaging import modems
 from appliance.modem.driver import (
     CommandRefusedError,
     DirectMessage,
     Identity,
+    LateAnswer,
     MessagesReady,
     Modem,
     ModemEvent,
@@ -33,6 +34,7 @@ from appliance.modem.receiver import Receiver
 from appliance.modem.sender import Sender
 from appliance.modem.session import SHOWN, Event, Stage, next_stage
 from appliance.modem.timers import Backoff, Every
+from appliance.modem.trouble import kept
 from appliance.runtime.clock import Clock
 from appliance.runtime.settings import ModemSettings
 from appliance.store import Store
@@ -48,7 +50,7 @@ SWEEP_EVERY_S = 60.0
 NOT_READY_EVERY_S = 1.0
 RESTARTS_AN_HOUR = 3
 SILENCES_BEFORE_RESTART = 3
-EVENT_TRIES = 3
+EVENTS_KEPT = 5000
 PIN_TRIES_LEFT = 3
 """The PIN of the settings is typed only while the SIM has all its tries: it is never the one that locks it."""
 
@@ -80,8 +82,7 @@ class ModemOwner:
         self._stage = Stage.ABSENT
         self._status = ModemStatus(settings.name, SHOWN[Stage.ABSENT], number=settings.number, port=settings.port)
         self._told: ModemStatus | None = None
-        self._events: deque[ModemEvent] = deque()
-        self._tries = 0
+        self._events: deque[ModemEvent] = deque(maxlen=EVENTS_KEPT)
         self._backoff = Backoff(clock)
         self._restarts = Backoff(clock, first_s=3600 / RESTARTS_AN_HOUR, longest_s=3600.0)
         self._silences = 0
@@ -116,7 +117,6 @@ class ModemOwner:
 
     def step(self, stop: threading.Event) -> None:
         """Opens the port, serves the modem until it is lost or ``stop`` is set, and gives the port back."""
-        self._receiver.retry()
         try:
             self._modem.open()
             self._move(Event.FOUND)
@@ -130,6 +130,7 @@ class ModemOwner:
             # Something a modem never refuses was refused: it is not in its right mind.
             self._silent(refused.failure)
         finally:
+            self._keep_facts()
             self._modem.close()
             self._stage = Stage.ABSENT
         if not stop.is_set():
@@ -168,6 +169,9 @@ class ModemOwner:
         elif self._messages_ready or self._prepare():
             self._look_around()
             if self._stage is Stage.READY and self._sender.send_one(self._status.imei):
+                if self._sender.awaits_late:
+                    # In step again before anything else is sent: the answer that is missing comes now or never.
+                    self._ask_network()
                 return
         self._modem.wait(min(LOOK_S, self._patience()))
 
@@ -183,9 +187,7 @@ class ModemOwner:
         """The modem speaks for the first time: its attempts left open are settled before anything is claimed."""
         identity = self._modem.set_up()
         self._identified(identity)
-        uncertain = outbox.recover(self._store, identity.imei)
-        if uncertain:
-            log.warning("= %s has %d attempts nobody knows the end of", self._shown, uncertain)
+        self._sender.begin(identity.imei)
         self._silences = 0
         self._backoff.reset()
         self._messages_ready = False
@@ -194,10 +196,11 @@ class ModemOwner:
 
     def _identified(self, identity: Identity) -> None:
         if identity.imei != self._status.imei:
-            if self._status.imei == self._settings.name:
-                modems.forget(self._store, self._status.imei)
+            before = replace(self._status, state=SHOWN[Stage.ABSENT], signal=None, operator="")
+            if before.imei == self._settings.name:
+                kept("a modem is not forgotten", lambda: modems.forget(self._store, before.imei))
             else:
-                modems.report(self._store, replace(self._status, state=SHOWN[Stage.ABSENT], signal=None, operator=""))
+                kept("a modem is not told", lambda: modems.report(self._store, before))
             self._pin_typed = False
             self._status = replace(self._status, imsi="", number=self._settings.number)
         self._status = replace(self._status, imei=identity.imei, model=identity.model)
@@ -268,18 +271,18 @@ class ModemOwner:
     def _collect(self) -> None:
         self._events.extend(self._modem.events())
 
+    def _keep_facts(self) -> None:
+        """What the modem told once and lies nowhere else outlives the port; about all else it is asked anew."""
+        self._collect()
+        facts = [event for event in self._events if isinstance(event, DirectMessage | Report | LateAnswer)]
+        self._events.clear()
+        self._events.extend(facts)
+
     def _handle_events(self) -> bool:
-        """Handles what happened, in order; an event whose handling ended in errors again and again is dropped."""
+        """Handles what happened, in order; whether anything did."""
         handled = False
         while self._events:
-            event = self._events[0]
-            self._tries += 1
-            if self._tries <= EVENT_TRIES:
-                self._handle(event)
-            else:
-                log.error("= %s: gave up on a %s", self._shown, type(event).__name__)
-            self._events.popleft()
-            self._tries = 0
+            self._handle(self._events.popleft())
             handled = True
             self._collect()
         return handled
@@ -290,6 +293,8 @@ class ModemOwner:
                 self._receiver.take(event.place)
         elif isinstance(event, DirectMessage | Report):
             self._receiver.direct(event.pdu, event.length)
+        elif isinstance(event, LateAnswer):
+            self._sender.late(event.tp_mr)
         elif isinstance(event, RegistrationChanged):
             if self._messages_ready:
                 self._ask_network()
@@ -306,6 +311,7 @@ class ModemOwner:
 
     def _restarted(self) -> None:
         log.warning("= %s started afresh", self._shown)
+        self._sender.forget()
         self._messages_ready = False
         self._move(Event.RESTARTED)
 
@@ -332,6 +338,6 @@ class ModemOwner:
             changed_at=self._clock.now().ms,
         )
         self._status = replace(status, failure=failed)
-        if self._told is None or replace(status, changed_at=0) != self._told:
-            modems.report(self._store, status)
-            self._told = replace(status, changed_at=0)
+        told = replace(status, changed_at=0)
+        if told != self._told and kept("a modem is not told", lambda: modems.report(self._store, status)):
+            self._told = told

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+from collections import deque
 from typing import NamedTuple
 
 from appliance.domain.address import mask
@@ -12,9 +13,15 @@ from appliance.messaging import receipts, receive
 from appliance.modem.at.pdu import PduError, from_hex
 from appliance.modem.driver import CommandRefusedError, Modem, Place, StoredMessage
 from appliance.modem.incoming import understand
+from appliance.modem.trouble import kept
 from appliance.store import Store
 
 log = logging.getLogger(__name__)
+
+FAILURES_IN_A_ROW = 2
+"""After so many commits that failed the rest waits for the next sweep: the store is in trouble, not a message."""
+HELD = 1000
+"""Reports and shown messages, which lie nowhere else, held while they cannot be committed."""
 
 
 class _Slot(NamedTuple):
@@ -34,8 +41,9 @@ class Receiver:
         self._undeletable: set[_Slot] = set()
         """Committed; the modem will not let go of it."""
         self._suspects: set[_Slot] = set()
-        """The commit of these ended in an error; they are left alone until the modem is set up anew."""
+        """The commit of these failed: they stay in the modem, and every sweep tries them again after all others."""
         self._unreadable: set[Place] = set()
+        self._held: deque[tuple[str, int | None]] = deque(maxlen=HELD)
 
     @property
     def quarantined(self) -> int:
@@ -60,34 +68,74 @@ class Receiver:
             log.warning("= %s storages not listed: %s", mask(self.imei), refused)
             return
         self._forget({_slot(message) for message in found})
-        for message in found:
-            self._carry(message)
+        failures = 0
+        for message in sorted(found, key=lambda message: _slot(message) in self._suspects):
+            failures = 0 if self._carry(message) else failures + 1
+            if failures == FAILURES_IN_A_ROW:
+                return
+        self._let_go()
 
     def direct(self, pdu: str, length: int | None) -> None:
-        """Receives a message the modem showed without storing it, or a delivery report."""
-        self._commit(pdu, length)
+        """Receives a message the modem showed without storing it, or a delivery report; holds it until it is committed."""
+        if len(self._held) == HELD:
+            log.error("= %s the oldest of %d reports that cannot be committed is lost", mask(self.imei), HELD)
+        self._held.append((pdu, length))
+        self._let_go(newest=True)
 
-    def retry(self) -> None:
-        """Lets slots whose commit failed be tried again."""
-        self._suspects.clear()
+    def _let_go(self, *, newest: bool = False) -> None:
+        """Commits what is held, or the newest of it; what fails goes to the end."""
+        if newest:
+            self._held.rotate(1)
+        failures = 0
+        for _ in range(1 if newest else len(self._held)):
+            pdu, length = self._held.popleft()
+            if self._committed(pdu, length):
+                failures = 0
+                continue
+            self._held.append((pdu, length))
+            failures += 1
+            if failures == FAILURES_IN_A_ROW:
+                return
 
-    def _carry(self, message: StoredMessage) -> None:
+    def _carry(self, message: StoredMessage) -> bool:
+        """Commits and deletes; False when the store did not take it."""
         if not message.is_received:
-            return
-        slot = _slot(message)
+            return True
         if not message.pdu:
             # Never deleted: what was not read was not committed. A later sweep may read it.
             if message.place not in self._unreadable:
                 self._unreadable.add(message.place)
                 log.warning("= %s place %s %d gave no PDU", mask(self.imei), message.place.storage, message.place.index)
-            return
-        if slot in self._suspects:
-            return
+            return True
+        if not message.is_whole:
+            again = self._again(message)
+            if again is None:
+                return True
+            message = again
+        slot = _slot(message)
         if slot not in self._undeletable:
-            self._suspects.add(slot)
-            self._commit(message.pdu, message.length)
+            if not self._committed(message.pdu, message.length):
+                self._suspects.add(slot)
+                return False
             self._suspects.discard(slot)
         self._delete(slot)
+        return True
+
+    def _again(self, message: StoredMessage) -> StoredMessage | None:
+        """What lies there, read once more: octets were lost on the line, unless the modem says the same twice."""
+        where = mask(self.imei), message.place.storage, message.place.index
+        try:
+            again = self._modem.read(message.place)
+        except CommandRefusedError as refused:
+            log.warning("= %s place %s %d not readable: %s", *where, refused)
+            return None
+        if again is not None and again.pdu and (again.is_whole or again.pdu == message.pdu):
+            return again
+        log.warning("= %s place %s %d reads differently every time", *where)
+        return None
+
+    def _committed(self, pdu: str, length: int | None) -> bool:
+        return kept(f"{mask(self.imei)} a message is not committed", lambda: self._commit(pdu, length))
 
     def _commit(self, pdu: str, length: int | None) -> None:
         """When this returns, the message is in the store."""

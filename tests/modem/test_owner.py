@@ -14,10 +14,8 @@ from appliance.domain.failure import failure
 from appliance.domain.lifecycle import ModemState, Outgoing
 from appliance.domain.records import Actor, Direction, MessageView, ModemStatus, Role
 from appliance.messaging import compose, inbox, modems, status
-from appliance.modem import receiver
 from appliance.modem.driver import (
     CommandRefusedError,
-    DirectMessage,
     Identity,
     NewMessage,
     NotSent,
@@ -175,51 +173,6 @@ def test_undecodable_message_kept_and_deleted(rig: Rig, pdu: str) -> None:
     rig.lives(nothing)
     assert rig.incoming() == ["", "next"]
     assert rig.modem.slots == {}
-
-
-def test_slot_whose_commit_fails_tried_again_later_and_others_received(
-    rig: Rig, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """An error of the store on one message: not deleted, the others come first, and later it is tried again."""
-    poisoned = rig.modem.stores(1, hexed("poison"))
-    rig.modem.stores(2, hexed("fine"))
-    accept = receiver.receive.accept
-    broken = [True]
-
-    def failing(store: Store, sms: object) -> object:
-        if broken[0] and getattr(sms, "text") == "poison":  # noqa: B009
-            raise OSError("disk full")
-        return accept(store, sms)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(receiver.receive, "accept", failing)
-    with pytest.raises(OSError, match="disk full"):
-        rig.lives(nothing)
-    assert rig.modem.deleted == []
-    with pytest.raises(OSError, match="disk full"):
-        rig.lives(nothing)
-    broken[0] = False
-    rig.lives(nothing)
-    assert sorted(str(text) for text in rig.incoming()) == ["fine", "poison"]
-    assert poisoned in rig.modem.deleted
-
-
-def test_event_that_fails_again_and_again_dropped(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A report whose commit fails is tried three times, then the next event is served."""
-    tries: list[int] = []
-
-    def failing(*_: object) -> bool:
-        tries.append(1)
-        raise OSError("disk full")
-
-    monkeypatch.setattr(receiver.receipts, "accept_report", failing)
-    report = "0006070C9152625155103462112241039521621122410395210000"
-    rig.modem.happened = [Report(report, None), DirectMessage(hexed("class zero"), None)]
-    for _ in range(3):
-        with pytest.raises(OSError, match="disk full"):
-            rig.lives(nothing)
-    rig.lives(nothing)
-    assert len(tries) == 3
-    assert rig.incoming() == ["class zero"]
 
 
 # --- sending -------------------------------------------------------------------------------------------------
