@@ -15,6 +15,9 @@ from appliance.wire.envelope import Presence
 
 log = logging.getLogger(__name__)
 
+CALM_S = 30.0
+"""A connection that held so long was a good one: the next loss begins with the shortest wait again."""
+
 
 @dataclass(frozen=True, slots=True)
 class Backoff:
@@ -57,6 +60,7 @@ class Carrier:
         self._number = 0
         self._failures = 0
         self._next_try = 0.0
+        self._up_since = 0.0
         self.up = False
         """Whether the broker accepted us and granted what we want to hear."""
 
@@ -84,7 +88,7 @@ class Carrier:
         for event in events:
             match event:
                 case Up():
-                    self.up, self._failures = True, 0
+                    self.up, self._up_since = True, self._clock.monotonic()
                     connection.publish(self._station.presence, self._presence(online=True), retain=True)
                 case Down():
                     self._lost(event.reason)
@@ -115,6 +119,9 @@ class Carrier:
         self._connection.open()
 
     def _lost(self, reason: str) -> None:
+        # Being accepted is no success yet: two nodes of one name throw each other out as soon as they are.
+        if self.up and self._clock.monotonic() - self._up_since >= CALM_S:
+            self._failures = 0
         wait = self._backoff.wait(self._failures, random.random())  # noqa: S311 - spreads load, guards nothing
         log.info("= %s has no broker (%s), next try in %.1f s", self._station.client_id, reason, wait)
         self._failures += 1

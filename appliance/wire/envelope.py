@@ -34,7 +34,8 @@ LANES = 3
 MAX_MESSAGE = 256 * 1024
 """Bytes; far above what a sender makes (a batch is 2 to 16 KiB, one entry may be larger), far below a broker's limit."""
 
-_U64 = 1 << 64
+_BEYOND = 1 << 63
+"""Numbers stand in columns of 64 bits with a sign."""
 _QUALITIES = tuple(ClockQuality)
 
 
@@ -217,7 +218,7 @@ def _read_batch(fields: list[Value]) -> Batch:
         raise WireError("link.version", f"dictionary {_brief(fields[0])}")
     lane, nonce, first = _lane(fields[1], fields[2]), _uint(fields[3]), _uint(fields[4])
     entries = tuple(_entry(e) for e in _array(fields[6]))
-    if first < 1 or first + len(entries) >= _U64 or not entries:
+    if first < 1 or first + len(entries) >= _BEYOND or not entries:
         raise WireError("link.garbled", "a batch begins at 1 or later and holds an entry")
     ack = None if fields[7] is None else _read_ack(_array(fields[7], 6))
     return Batch(lane, nonce, first, _hash(fields[5]), entries, ack)
@@ -297,7 +298,7 @@ def _lane(epoch: Value, lane: Value) -> LaneKey:
 
 
 def _uint(value: Value) -> int:
-    if not isinstance(value, int) or value < 0:
+    if not isinstance(value, int) or not 0 <= value < _BEYOND:
         raise WireError("link.garbled", "no number where one belongs")
     return value
 

@@ -24,7 +24,7 @@ from appliance.wire.envelope import (
     WireError,
 )  # fmt: skip
 
-U64 = st.integers(0, 2**63)
+U64 = st.integers(0, 2**63 - 1)
 LANE = st.builds(LaneKey, U64, st.integers(0, 2))
 HASH = st.binary(min_size=8, max_size=8)
 POSITION = st.builds(Position, LANE, U64, HASH, U64)
@@ -32,7 +32,7 @@ POSITIONS = st.lists(POSITION, max_size=3).map(tuple)
 ACK = st.builds(Ack, U64, U64, U64, U64, U64, POSITIONS)
 CONTENT = st.none() | st.tuples(st.binary(max_size=16), st.text(st.characters(exclude_categories=["Cs"]), max_size=20))
 ENTRIES = st.lists(st.builds(Entry, st.binary(max_size=40), CONTENT), min_size=1, max_size=4).map(tuple)
-BATCH = st.builds(Batch, LANE, U64, st.integers(1, 2**63), HASH, ENTRIES, st.none() | ACK)
+BATCH = st.builds(Batch, LANE, U64, st.integers(1, 2**62), HASH, ENTRIES, st.none() | ACK)
 HELLO = st.builds(
     Hello, U64, U64, st.sampled_from(ClockQuality), st.binary(max_size=16), st.lists(U64, max_size=3).map(tuple),
     st.lists(st.tuples(LANE, U64), max_size=3).map(tuple), POSITIONS,
@@ -162,3 +162,20 @@ def test_cbor_values_survive(value: cbor.Value) -> None:
 
 def _depth(value: cbor.Value) -> int:
     return 1 + max(map(_depth, value), default=0) if isinstance(value, tuple) else 0
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        Bye(2**63),
+        Hello(1, 1, ClockQuality.NTP, b"", (1,), ((LaneKey(2**64 - 1, 0), 1),), ()),
+        Ack(1, 1, 1, 1, 1, (Position(LaneKey(1, 0), 2**63, bytes(8), 0),)),
+        Batch(LaneKey(2**63, 0), 1, 1, bytes(8), (Entry(b"", None),)),
+        Batch(LaneKey(1, 0), 1, 2**63 - 1, bytes(8), (Entry(b"", None),)),
+    ],
+)
+def test_numbers_no_column_holds_are_refused(message: Message) -> None:
+    """A database has 64 bits with a sign: one box with a larger number would stop the hub for all."""
+    with pytest.raises(WireError) as caught:
+        envelope.decode(envelope.encode(message))
+    assert caught.value.failure.code == "link.garbled"
