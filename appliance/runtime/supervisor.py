@@ -139,14 +139,24 @@ class Supervisor:
             one.restart_at = now + one.wait_s
             one.wait_s = min(one.wait_s * 2, LONGEST_WAIT_S)
         if one.process is None and now >= one.restart_at:
-            self._start(one)
+            try:
+                self._start(one)
+            except OSError as error:
+                # No memory, no process or no room for its log just now: its companions go on.
+                log.error("= %s cannot be started (%s), tried again", one.child.name, error.strerror)
+                one.restart_at = now + one.wait_s
+                return False
             return True
         return False
 
     def _tell(self) -> None:
         pids = self.pids()
-        write_marks(self._marks_file, [m for pid in (os.getpid(), *pids.values()) if (m := mark(pid)) is not None])
-        self._changed(pids)
+        try:
+            write_marks(self._marks_file, [m for pid in (os.getpid(), *pids.values()) if (m := mark(pid)) is not None])
+            self._changed(pids)
+        except OSError as error:
+            # A full disk ends nothing; the kernel ends the children even where nobody finds their marks.
+            log.error("= the list of processes is not written: %s", error.strerror)
 
     def _end(self) -> None:
         """Ends the services, then the foundations: at most ``patience_s`` seconds and a moment each."""

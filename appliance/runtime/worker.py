@@ -64,6 +64,13 @@ class Worker:
         return self.crashes >= self._limit
 
     def _run(self) -> None:
+        try:
+            self._repeat()
+        finally:
+            # Whatever ended the thread: a service never goes on without one of its threads.
+            self._stop.set()
+
+    def _repeat(self) -> None:
         while not self._stop.is_set():
             try:
                 self._step(self._stop)

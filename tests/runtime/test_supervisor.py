@@ -142,3 +142,35 @@ def test_private_file_is_private_and_whole(tmp_path):
     assert path.read_text() == "new"
     assert path.stat().st_mode & 0o777 == 0o600
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_full_disk_ends_no_child(running, tmp_path):
+    """Where the list of processes cannot be written, a killed child still comes back, and its companions stay."""
+    supervisor, _, _, thread = running(Child("one", SLEEP), Child("two", SLEEP))
+    (tmp_path / "marks").unlink()
+    (tmp_path / "marks" / "in-the-way").mkdir(parents=True)
+    before = supervisor.pids()
+    os.kill(before["one"], signal.SIGKILL)
+    until(lambda: supervisor.pids().get("one") not in {None, before["one"]})
+    assert thread.is_alive()
+    assert supervisor.pids()["two"] == before["two"]
+    (tmp_path / "marks" / "in-the-way").rmdir()
+    (tmp_path / "marks").rmdir()
+
+
+def test_child_that_cannot_be_started_again_is_tried_again(running, monkeypatch):
+    """No process or no memory for a moment: the others go on, and it comes back."""
+    supervisor, _, _, thread = running(Child("one", SLEEP), Child("two", SLEEP))
+    before, start, failures = supervisor.pids(), supervisor._start, [1, 1]
+
+    def starting(one):
+        if failures:
+            failures.pop()
+            raise BlockingIOError(11, "no process")
+        start(one)
+
+    monkeypatch.setattr(supervisor, "_start", starting)
+    os.kill(before["one"], signal.SIGKILL)
+    until(lambda: supervisor.pids().get("one") not in {None, before["one"]})
+    assert thread.is_alive()
+    assert supervisor.pids()["two"] == before["two"]

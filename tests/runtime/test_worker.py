@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import threading
 
+import pytest
+
 from appliance.runtime.worker import Worker
 
 
@@ -53,3 +55,17 @@ def test_endless_crashes_end_the_service():
     assert worker.join(5)
     assert worker.gave_up
     assert worker.crashes == 4
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_thread_that_ends_however_ends_its_service():
+    """Even what is no crash (an exit called inside a library) leaves no service without its thread."""
+    stop = threading.Event()
+
+    def step(_stop):
+        raise SystemExit
+
+    worker = Worker("exits", step, stop)
+    worker.start()
+    assert worker.join(5)
+    assert stop.is_set()
