@@ -29,11 +29,12 @@ _MACHINE_ID = Path("/etc/machine-id")
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """Times that tests and slow lines change."""
+    """Times that tests and slow lines change, and ``alive``, called after every whole turn of the owner thread."""
 
     timing: Timing = field(default_factory=Timing)
     answer_min_s: float = 3.0
     answer_max_s: float = 60.0
+    alive: Callable[[], None] = lambda: None
 
 
 class Owner(ABC):
@@ -114,6 +115,7 @@ class Owner(ABC):
                 self._turn()
                 since = self._clock.monotonic()
         pause = self._turn()
+        self._options.alive()
         # At most half a second, so that the stop event is seen.
         carrier.wait(min(pause, 0.5), () if self._bell is None else (self._bell.fileno(),))
         if self._bell is not None:

@@ -6,6 +6,7 @@ import contextlib
 import logging
 import threading
 from collections import deque
+from collections.abc import Callable
 from dataclasses import replace
 
 from appliance.domain.address import mask
@@ -72,8 +73,18 @@ _ON_AIR = frozenset({Stage.REGISTERING, Stage.DENIED, Stage.READY})
 class ModemOwner:
     """Serves one modem until it is told to stop. ``step`` is one life of the port."""
 
-    def __init__(self, store: Store, modem: Modem, settings: ModemSettings, clock: Clock) -> None:
+    def __init__(
+        self,
+        store: Store,
+        modem: Modem,
+        settings: ModemSettings,
+        clock: Clock,
+        *,
+        alive: Callable[[], None] = lambda: None,
+    ) -> None:
+        """``alive`` is called whenever the modem answered, or its port was tried in vain: never while a driver hangs."""
         self._store = store
+        self._alive = alive
         self._modem = modem
         self._settings = settings
         self._clock = clock
@@ -133,6 +144,7 @@ class ModemOwner:
             self._keep_facts()
             self._modem.close()
             self._stage = Stage.ABSENT
+        self._alive()
         if not stop.is_set():
             stop.wait(self._backoff.next_s())
         else:
@@ -172,6 +184,7 @@ class ModemOwner:
                 if self._sender.awaits_late:
                     # In step again before anything else is sent: the answer that is missing comes now or never.
                     self._ask_network()
+                self._alive()
                 return
         self._modem.wait(min(LOOK_S, self._patience()))
 
@@ -209,6 +222,7 @@ class ModemOwner:
     def _ask_sim(self) -> None:
         self._asking.done()
         state = self._modem.sim()
+        self._alive()
         if state is SimState.PIN and self._may_unlock():
             self._pin_typed = True
             with contextlib.suppress(CommandRefusedError):
@@ -235,6 +249,7 @@ class ModemOwner:
             subscriber = self._modem.set_up_messages()
         except CommandRefusedError as refused:
             log.info("= %s is not ready for messages: %s", self._shown, refused)
+            self._alive()
             return False
         number = self._settings.number or subscriber.number or self._status.number
         self._status = replace(self._status, imsi=subscriber.imsi, number=number)
@@ -259,6 +274,7 @@ class ModemOwner:
     def _ask_network(self) -> None:
         self._searching.done()
         state = self._modem.registration()
+        self._alive()
         if state is Registration.REGISTERED and self._stage is not Stage.READY:
             self._sender.resume()
             self._listening.now()
@@ -283,6 +299,7 @@ class ModemOwner:
         handled = False
         while self._events:
             self._handle(self._events.popleft())
+            self._alive()
             handled = True
             self._collect()
         return handled
@@ -301,13 +318,16 @@ class ModemOwner:
         elif isinstance(event, Restarted):
             self._restarted()
         elif isinstance(event, SimChanged):
-            if self._stage is not Stage.OPENING:
-                self._messages_ready = False
-                self._move(Event.SIM_CHANGED)
-                self._asking.now()
+            self._sim_changed()
         elif isinstance(event, MessagesReady):
             self._messages_ready = False
             self._setting_up.now()
+
+    def _sim_changed(self) -> None:
+        if self._stage is not Stage.OPENING:
+            self._messages_ready = False
+            self._move(Event.SIM_CHANGED)
+            self._asking.now()
 
     def _restarted(self) -> None:
         log.warning("= %s started afresh", self._shown)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from appliance.runtime.sdnotify import Watchdog
 from appliance.runtime.settings import SettingsError
 
 if TYPE_CHECKING:
@@ -20,16 +21,19 @@ def _modem(parts: Parts) -> Service:
     from appliance.modem.service import ModemService
 
     bell = parts.bell("modem")
-    return ModemService(parts.store(bell), parts.settings.modems, parts.clock, bell)
+    alive = Watchdog(parts.clock).feed
+    return ModemService(parts.store(bell), parts.settings.modems, parts.clock, bell, alive=alive)
 
 
 def _link(parts: Parts) -> Service:
+    from appliance.link.owner import Options
     from appliance.link.uplink import Uplink
 
     if not parts.settings.link.broker:
         raise SettingsError("This box has no hub: set link.broker, or leave the link service out.")
     bell = parts.bell("link")
-    return Uplink(parts.store(bell), parts.settings.link, node=parts.settings.node.name, clock=parts.clock, bell=bell)
+    options, node = Options(alive=Watchdog(parts.clock).feed), parts.settings.node.name
+    return Uplink(parts.store(bell), parts.settings.link, node=node, clock=parts.clock, bell=bell, options=options)
 
 
 def _web(parts: Parts) -> Service:
@@ -41,7 +45,7 @@ def _web(parts: Parts) -> Service:
 def _jobs(parts: Parts) -> Service:
     from appliance.jobs.service import JobsService
 
-    return JobsService(parts.store(parts.bell("jobs")))
+    return JobsService(parts.store(parts.bell("jobs")), alive=Watchdog(parts.clock).feed)
 
 
 SERVICES: Mapping[str, Callable[[Parts], Service]] = MappingProxyType(

@@ -57,3 +57,26 @@ def test_changed_audit_trail_is_said(box: Store) -> None:
         tx.run(t.Audit.update(actor="other"))
     with pytest.raises(StoreError, match="line 1"):
         verify_audit(box)
+
+
+def test_alive_is_said_by_work_and_not_while_a_job_hangs(box: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The row is read on the thread of the jobs: where one hangs, nothing is said."""
+    monkeypatch.setattr("appliance.jobs.service.LOOK_S", 1)
+    stop, go, hung, alive = threading.Event(), threading.Event(), threading.Event(), threading.Semaphore(0)
+
+    def hang(_store: Store) -> None:
+        hung.set()
+        go.wait(20)
+
+    service = JobsService(box, table=[Job("hang", 1, hang)], alive=alive.release)
+    thread = threading.Thread(target=service.run, args=[stop], name="jobs")
+    thread.start()
+    assert hung.wait(20)
+    while alive.acquire(blocking=False):
+        pass
+    assert not alive.acquire(timeout=2.5)
+    go.set()
+    assert alive.acquire(timeout=20)
+    stop.set()
+    thread.join(20)
+    assert not thread.is_alive()

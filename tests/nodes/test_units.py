@@ -34,3 +34,9 @@ def test_units_are_understood_by_systemd(tmp_path):
     complaints = [line for line in found.stderr.splitlines() if str(tmp_path) in line]
     assert found.returncode == 0
     assert complaints == []
+
+
+def test_every_unit_has_a_watchdog():
+    """A service that hangs is restarted, whichever it is."""
+    for unit in UNITS.glob("*.service"):
+        assert re.search(r"^WatchdogSec=\d+$", unit.read_text(), re.MULTILINE), unit.name
