@@ -26,6 +26,11 @@ _WORDS = {
     413: (N_("Too much at once"), N_("This is far longer than a message can be. Go back and make it shorter.")),
     500: (N_("Something went wrong here"), N_("It is not your fault. What was saved before is safe. Try again.")),
 }
+_FULL = (
+    N_("The storage is full"),
+    N_("Nothing that was saved is lost. Ask an administrator to make room, then try again."),
+)
+_FULL_SIGNS = ("disk is full", "no space left on device")
 _CARRY = "carry."
 _SECRET = {"csrf_token", "password"}
 
@@ -68,9 +73,19 @@ def _broken(error: InternalServerError) -> Response:
     number = reference(error.original_exception or error)
     if request.path.startswith("/api/"):
         return _problem(500, f"Internal error {number}")
-    title, words = _WORDS[500]
-    page = render_template("error.html", title=gettext(title), words=gettext(words), reference=number)
+    title, words = _FULL if _storage_full(error.original_exception) else _WORDS[500]
+    fields = _typed() if request.method == "POST" and g.get("actor") and _from_here() else ()
+    typed = {"fields": fields, "to": request.path, "text": dict(fields).get("text", "")}
+    page = render_template("error.html", title=gettext(title), words=gettext(words), reference=number, **typed)
     return make_response(page, 500)
+
+
+def _storage_full(error: BaseException | None) -> bool:
+    while error is not None:
+        if any(sign in str(error).lower() for sign in _FULL_SIGNS):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def _problem(code: int, title: str) -> Response:

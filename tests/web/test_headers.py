@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import re
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -11,7 +13,7 @@ from flask import Blueprint
 from tests_support import sms
 
 import appliance.web
-from appliance.messaging import inbox, receive
+from appliance.messaging import compose, inbox, receive
 from appliance.web.app import create_app
 
 ROOM = Path(appliance.web.__file__).parent
@@ -103,6 +105,35 @@ def test_fault_has_a_stable_number_and_keeps_its_words_to_itself(store, caplog):
     assert number in caplog.text
     assert "test_headers.py" in caplog.text
     assert "secret text" not in caplog.text + first.text
+
+
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [
+        (RuntimeError("oops"), "It is not your fault."),
+        (OSError(errno.ENOSPC, "No space left on device"), "The storage is full"),
+        (sqlite3.OperationalError("database or disk is full"), "The storage is full"),
+    ],
+)
+def test_what_was_typed_survives_a_fault(site, browser, store, monkeypatch, fault, words):
+    """A form that broke comes back with its words and its key: one more press, one message, nothing typed twice."""
+    receive.accept(store, sms("Hello"))
+    conversation = inbox.conversations(store)[0].id
+    site.config["PROPAGATE_EXCEPTIONS"] = False
+
+    def break_down(*_, **__):
+        raise fault
+
+    browser.get(f"/c/{conversation}")
+    key = browser.form().fields["key"]
+    with monkeypatch.context() as broken:
+        broken.setattr(compose, "reply", break_down)
+        assert browser.submit(text="We come tomorrow", do="send").status_code == 500
+    assert words in browser.text
+    assert "We come tomorrow" in browser.text
+    assert browser.form(f"/c/{conversation}").fields["key"] == key
+    browser.submit(f"/c/{conversation}")
+    assert [view.text for view in inbox.thread(store, conversation)] == ["Hello", "We come tomorrow"]
 
 
 def test_fault_of_the_api_is_a_problem_document(store):
