@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import queue
 import select
 import socket
 import threading
+from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -33,6 +33,8 @@ QUEUED = 1000
 """Messages paho may hold beyond INFLIGHT; what comes after is refused, and sent again by the link's own rules."""
 EVENTS = 2000
 """Bound of the queue between paho's thread and the owner; what does not fit is dropped like any loss on the way."""
+EVENT_BYTES = 16 * 1024 * 1024
+"""And bound of what their payloads take together: a broker may let through messages of any size."""
 TURN_S = 0.5
 _REFUSALS = frozenset({"Bad user name or password", "Not authorized", "Client identifier not valid"})
 
@@ -120,20 +122,26 @@ def parse_url(url: str, *, user: str = "", password: str = "") -> Broker:
 class Mailbox:
     """A bounded queue that an owner can poll together with other descriptors."""
 
-    def __init__(self, limit: int = EVENTS) -> None:
-        self._queue: queue.Queue[tuple[object, Event]] = queue.Queue(limit)
+    def __init__(self, limit: int = EVENTS, limit_bytes: int = EVENT_BYTES) -> None:
+        self._events: deque[tuple[object, Event]] = deque()
+        self._limit, self._limit_bytes = limit, limit_bytes
+        self._bytes = 0
+        self._lock = threading.Lock()
         self._read, self._write = socket.socketpair()
         self._read.setblocking(False)
         self._write.setblocking(False)
         self.dropped = 0
 
     def put(self, source: object, event: Event) -> None:
-        """Adds an event; drops it (counted) when the owner is too far behind."""
-        try:
-            self._queue.put_nowait((source, event))
-        except queue.Full:
-            self.dropped += 1
-            return
+        """Adds an event; drops a message (counted), never anything else, when the owner is too far behind."""
+        with self._lock:
+            size = len(event.payload) if isinstance(event, Arrived) else 0
+            full = len(self._events) >= self._limit or self._bytes + size > self._limit_bytes
+            if full and isinstance(event, Arrived):
+                self.dropped += 1
+                return
+            self._events.append((source, event))
+            self._bytes += size
         with contextlib.suppress(BlockingIOError, OSError):
             self._write.send(b"!")
 
@@ -149,12 +157,14 @@ class Mailbox:
         with contextlib.suppress(BlockingIOError):
             self._read.recv(4096)
         found: list[Event] = []
-        with contextlib.suppress(queue.Empty):
-            while len(found) < limit:
-                origin, event = self._queue.get_nowait()
+        with self._lock:
+            while self._events and len(found) < limit:
+                origin, event = self._events.popleft()
+                self._bytes -= len(event.payload) if isinstance(event, Arrived) else 0
                 if origin is source:
                     found.append(event)
-        if not self._queue.empty():
+            more = bool(self._events)
+        if more:
             with contextlib.suppress(BlockingIOError, OSError):
                 self._write.send(b"!")
         return found

@@ -77,7 +77,11 @@ class Ingest(Owner):
         if topic.flow is Flow.PRESENCE and isinstance(message, Presence):
             self._on_presence(session, message)
         elif topic.flow is Flow.UP:
-            self._on_message(session, message)
+            try:
+                self._on_message(session, message)
+            except Exception as error:  # noqa: BLE001 - one box's message never stops the others
+                # Nothing of it was committed or acknowledged, so the box sends it again. Its words may quote a record.
+                log.error("< a message of %s is not taken: %s", session.peer, type(error).__name__)
 
     def _refuse_stranger(self, box: str, flow: Flow) -> None:
         if flow is Flow.UP:

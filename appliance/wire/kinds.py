@@ -219,8 +219,8 @@ def _value(kind: Kind, name: str, value: object, epoch: int) -> Any:
     if not isinstance(value, wanted) or isinstance(value, bool):
         raise EntryError(f"{kind.name}.{name} has the wrong type")
     if isinstance(value, list | tuple):
-        if not all(_is_int(item) for item in value):
-            raise EntryError(f"{kind.name}.{name} holds something else than numbers")
+        if not all(_is_int(item) and abs(item) < 1 << 63 for item in value):
+            raise EntryError(f"{kind.name}.{name} holds something else than numbers, or one out of range")
         return tuple(value)
     if isinstance(value, str) and not _is_word(name, value):
         raise EntryError(f"{kind.name}.{name} holds characters no name has")

@@ -6,7 +6,7 @@ import pytest
 
 from appliance.link import carrier
 from appliance.link.carrier import CALM_S, Backoff, Carrier, Station
-from appliance.link.client import Broker, Down, Event, Mailbox, Up
+from appliance.link.client import Arrived, Broker, Down, Event, Mailbox, Up
 from appliance.runtime.clock import FakeClock
 
 
@@ -80,3 +80,22 @@ def test_connection_that_held_for_a_while_is_renewed_at_once(line: Line, clock: 
             clock.advance(0.1)
         assert line.opened[-1] - before <= 1.2
     one.close()
+
+
+def test_mailbox_is_bounded_in_bytes_and_loses_no_end() -> None:
+    """Huge messages take no more memory than a bound; that a connection came or went is always heard."""
+    box, source = Mailbox(limit=3, limit_bytes=100), object()
+    for size in (60, 60, 40, 0):
+        box.put(source, Arrived("t", bytes(size)))
+    box.put(source, Arrived("t", b""))
+    box.put(source, Down("gone"))
+    assert [len(event.payload) if isinstance(event, Arrived) else event for event in box.take(source)] == [
+        60,
+        40,
+        0,
+        Down("gone"),
+    ]
+    assert box.dropped == 2
+    box.put(source, Arrived("t", bytes(100)))
+    assert len(box.take(source)) == 1
+    box.close()

@@ -105,3 +105,12 @@ def test_reference_that_is_no_id_is_refused(record: UUID) -> None:
 def test_content_is_bound_by_its_salt() -> None:
     """Without the salt a digest says nothing about the text."""
     assert digest_of(b"12345678", "yes") != digest_of(b"87654321", "yes")
+
+
+def test_number_in_a_list_that_no_column_holds_is_refused() -> None:
+    """It would stop the receiver, not only its entry."""
+    from appliance.wire import cbor
+
+    raw = cbor.encode([int(Kind.CONTACT), 1, 0, {1: [2**63]}])
+    with pytest.raises(EntryError, match="range"):
+        decode_body(raw, epoch=1 << 40)
