@@ -234,7 +234,10 @@ def test_report_told_as_the_port_goes_is_not_lost(rig: Rig) -> None:
     rig.write()
     rig.modem.answers.append(Accepted(0))
 
-    rig.modem.close = lambda: rig.modem.happened.clear()  # type: ignore[method-assign]
+    def close() -> None:
+        rig.modem.happened = []
+
+    rig.modem.close = close  # type: ignore[method-assign]
 
     def go() -> None:
         rig.modem.happened = [Report(DELIVERED, None)]
