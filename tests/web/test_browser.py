@@ -173,3 +173,17 @@ def test_long_thread_opens_at_its_end(node, open_context):
             receive.accept(node.store, sms("number 40"))
             expect(page.locator("#thread .text", has_text="number 40")).to_be_attached()
             assert abs(still.bounding_box()["y"] - before) < 3
+
+
+def test_long_name_leaves_room_for_the_messages(node, open_context):
+    """The longest name takes two lines of a phone's header at most; it stands whole where it is edited."""
+    receive.accept(node.store, sms("Hello"))
+    page = open_context(viewport={"width": 360, "height": 740}).new_page()
+    node.login(page)
+    page.goto(node.conversation())
+    page.locator(".person summary").click()
+    page.locator("#name").fill("Abdirahman " * 7)
+    page.get_by_role("button", name="Save").click()
+    expect(page.locator("header.bar h1")).to_contain_text("Abdirahman")
+    assert page.locator("header.bar h1").bounding_box()["height"] < 60
+    expect(page.locator("#name")).to_have_value(("Abdirahman " * 7).strip())
