@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,13 +9,8 @@ from pathlib import Path
 
 import pytest
 from demo_support import Demo, wait_for
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
-CHROMIUM = Path("/usr/bin/chromium")
-ARGUMENTS = [
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
-]  # fmt: skip
 WAIT_MS = 15_000
 
 
@@ -46,18 +40,6 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
     running.start()
     yield running
     running.stop()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """Debian's Chromium."""
-    if not CHROMIUM.exists():
-        message = "Chromium is not installed: apt-get install chromium"
-        pytest.fail(message) if os.environ.get("CI") else pytest.skip(message)
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=str(CHROMIUM), args=ARGUMENTS)
-        yield chromium
-        chromium.close()
 
 
 @contextmanager
@@ -105,9 +87,9 @@ def answer(page: Page, text: str) -> None:
 @pytest.mark.browser
 @pytest.mark.xdist_group("story")
 @pytest.mark.parametrize("look", LOOKS, ids=lambda look: f"{look.language}-{look.width}")
-def test_villager_and_box_talk_in_both_directions(demo: Demo, browser: Browser, look: Look) -> None:
+def test_villager_and_box_talk_in_both_directions(demo: Demo, chromium: Browser, look: Look) -> None:
     """Text → shown without reload → reply → handset → both ticks."""
-    with logged_in(browser, demo, "box", look) as page:
+    with logged_in(chromium, demo, "box", look) as page:
         demo.text(look.villager, look.question)
         open_conversation(page, look)
         expect(bubble(page, look.question)).to_be_visible()
@@ -122,11 +104,11 @@ def test_villager_and_box_talk_in_both_directions(demo: Demo, browser: Browser, 
 @pytest.mark.browser
 @pytest.mark.xdist_group("story")
 @pytest.mark.parametrize("look", LOOKS[1:3], ids=lambda look: f"{look.language}-{look.width}")
-def test_cut_link_loses_nothing_and_the_hub_goes_on(demo: Demo, browser: Browser, look: Look) -> None:
+def test_cut_link_loses_nothing_and_the_hub_goes_on(demo: Demo, chromium: Browser, look: Look) -> None:
     """Cut → converse → restore → the hub has all → the hub replies → the handset has it, and both see its tick."""
     villager = look.villager[:-3] + "4" + look.villager[-2:]
     offline = [f"{look.question} {n}" for n in range(3)]
-    with logged_in(browser, demo, "box", look) as page:
+    with logged_in(chromium, demo, "box", look) as page:
         assert demo.village("PUT", "/link", {"state": "cut"}).status == 200
         for text in offline:
             demo.text(villager, text)
@@ -140,7 +122,7 @@ def test_cut_link_loses_nothing_and_the_hub_goes_on(demo: Demo, browser: Browser
         expect(page.locator("#chip")).to_contain_text(str(waiting))
         assert not [m for m in demo.messages("hub") if villager in {m["from"], m["to"]}]
         assert demo.village("PUT", "/link", {"state": "ok"}).status == 200
-    with logged_in(browser, demo, "hub", look) as page:
+    with logged_in(chromium, demo, "hub", look) as page:
         open_conversation(page, Look(look.language, look.width, villager, look.answer, ""))
         for text in [*offline, look.answer]:
             expect(bubble(page, text)).to_be_visible()

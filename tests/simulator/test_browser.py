@@ -2,47 +2,23 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, expect, sync_playwright
+from playwright.sync_api import Browser, expect
 from simulator.bench import BOX, PHONE
 
 from appliance.modem.simulator.village import VillageService
 
-_CHROMIUM = shutil.which("chromium")
-_FLAGS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 _RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(_CHROMIUM is None, reason="chromium is not installed: apt install chromium"),
-]
+pytestmark = pytest.mark.browser
 
 
-@pytest.fixture
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=_CHROMIUM, args=_FLAGS)
-        yield chromium
-        chromium.close()
-
-
-def test_phone_shows_what_comes_without_reload(village: VillageService, browser: Browser) -> None:
+def test_phone_shows_what_comes_without_reload(village: VillageService, chromium: Browser) -> None:
     """A message that arrives stands on the open page within two seconds, in its own direction."""
-    page = browser.new_page(viewport={"width": 360, "height": 740})
+    page = chromium.new_page(viewport={"width": 360, "height": 740})
     complaints: list[str] = []
     page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
     page.on("pageerror", lambda error: complaints.append(str(error)))
@@ -59,11 +35,11 @@ def test_phone_shows_what_comes_without_reload(village: VillageService, browser:
 
 
 @pytest.mark.parametrize("lang", ["en", "ar"])
-def test_pages_are_accessible_and_fit(village: VillageService, browser: Browser, lang: str, tmp_path: Path) -> None:
+def test_pages_are_accessible_and_fit(village: VillageService, chromium: Browser, lang: str, tmp_path: Path) -> None:
     """No finding of axe, no sideways scroll at 320, 360 and 1280 px, no script needed."""
     del tmp_path
     village.network.text(PHONE, BOX, "W" * 400 + " نص طويل")
-    context = browser.new_context(viewport={"width": 360, "height": 740})
+    context = chromium.new_context(viewport={"width": 360, "height": 740})
     page = context.new_page()
     for path in ("/", f"/phone/{PHONE}", "/weather"):
         page.goto(f"http://127.0.0.1:{village.http_port}{path}?lang={lang}")

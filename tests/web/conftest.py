@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import threading
 from collections.abc import Callable, Iterator
@@ -15,7 +14,7 @@ import waitress
 from flask import Flask
 from flask.testing import FlaskClient
 from playwright.sync_api import Browser as Chromium
-from playwright.sync_api import BrowserContext, Page, sync_playwright
+from playwright.sync_api import BrowserContext, Page
 from tests_support import AMINA
 from waitress import wasyncore
 from werkzeug.test import TestResponse
@@ -169,18 +168,6 @@ def as_user(site: Flask) -> Callable[[str], Browser]:
 
 # --- the same in a real browser --------------------------------------------------------------------------------
 
-CHROMIUM = Path("/usr/bin/chromium")
-ARGUMENTS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-
 
 @dataclass
 class RunningNode:
@@ -202,18 +189,6 @@ class RunningNode:
     def conversation(self, line: Line = AMINA) -> str:
         """The address of a person's conversation."""
         return f"{self.url}/c/" + next(str(c.id) for c in inbox.conversations(self.store) if c.line == line)
-
-
-@pytest.fixture(scope="session")
-def chromium() -> Iterator[Chromium]:
-    """Debian's Chromium, started once for this worker."""
-    if not CHROMIUM.exists():
-        message = "Chromium is not installed: apt-get install chromium"
-        pytest.fail(message) if os.environ.get("CI") else pytest.skip(message)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=ARGUMENTS)
-        yield browser
-        browser.close()
 
 
 MakeNode = Callable[..., RunningNode]
