@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+
 from appliance.domain.records import ModemStatus
 from appliance.store import Store
 from appliance.store import tables as t
@@ -34,3 +36,26 @@ def forget(store: Store, imei: str) -> None:
     with store.write() as tx:
         tx.run(t.Modems.delete().where(t.Modems.imei == imei))
         tx.event("modem", imei)
+
+
+def note_pin(store: Store, imei: str, pin: str) -> bool:
+    """Notes that ``pin`` is about to be typed into this modem; False when the same one was typed before without success.
+
+    Committed when it returns, so that no restart types a wrong PIN until the SIM is locked.
+    """
+    tried = hashlib.blake2b(pin.encode(), key=imei.encode()[:64], digest_size=8).digest()
+    with store.write() as tx:
+        row = tx.one(t.Pins.select().where(t.Pins.imei == imei))
+        if row is not None and bytes(row["tried"]) == tried:
+            return False
+        tx.upsert(t.Pins, {"imei": imei}, {"tried": tried})
+        return True
+
+
+def forget_pin(store: Store, imei: str) -> None:
+    """The SIM is open, or another may be put in: the PIN of the settings may be typed again."""
+    with store.read() as look:
+        if look.one(t.Pins.select().where(t.Pins.imei == imei)) is None:
+            return
+    with store.write() as tx:
+        tx.run(t.Pins.delete().where(t.Pins.imei == imei))

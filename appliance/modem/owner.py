@@ -228,17 +228,24 @@ class ModemOwner:
             with contextlib.suppress(CommandRefusedError):
                 self._modem.unlock(self._settings.pin)
             state = self._modem.sim()
+        if state in {SimState.READY, SimState.MISSING}:
+            kept("a PIN is not forgotten", lambda: modems.forget_pin(self._store, self._status.imei))
         if state in _SIM_EVENTS:
             self._move(_SIM_EVENTS[state], failed=None if state is SimState.READY else failure("sms.sim", state.value))
         if state is SimState.READY:
             self._setting_up.now()
 
     def _may_unlock(self) -> bool:
-        """Whether the PIN may be typed: once, and only while the SIM forgives as often as it can."""
-        if not self._settings.pin or self._pin_typed:
+        """Whether the PIN may be typed: while the SIM forgives as often as it can, and the same one once, restarts included."""
+        pin = self._settings.pin
+        if not pin or self._pin_typed:
             return False
         left = self._modem.pin_tries()
-        return left is None or left >= PIN_TRIES_LEFT
+        if left is not None and left < PIN_TRIES_LEFT:
+            return False
+        noted: list[bool] = []
+        kept("a PIN is not noted", lambda: noted.append(modems.note_pin(self._store, self._status.imei, pin)))
+        return noted == [True]
 
     def _prepare(self) -> bool:
         """Makes the modem ready for messages; False while it refuses, as some do for seconds after their SIM is ready."""

@@ -29,7 +29,6 @@ log = logging.getLogger(__name__)
 Row = dict[str, Any]
 
 
-
 @dataclass(frozen=True, slots=True)
 class NodeInfo:
     """This node as its store knows it."""

@@ -203,7 +203,16 @@ def _head(tx: Tx, peer: str, epoch: int, lane: int) -> Row:
     row = tx.lock(t.JournalHeads.select().where(where))
     if row is not None:
         return row
-    new = {"peer": peer, "epoch": epoch, "lane": lane, "seq": 0, "hash": chain.GENESIS, "at": 0, "acked": 0, "stable": 0}
+    new = {
+        "peer": peer,
+        "epoch": epoch,
+        "lane": lane,
+        "seq": 0,
+        "hash": chain.GENESIS,
+        "at": 0,
+        "acked": 0,
+        "stable": 0,
+    }
     tx.insert(t.JournalHeads, **new)
     return new
 

@@ -72,6 +72,7 @@ _FIRST: tuple[str, ...] = (
     "CREATE TABLE modems (imei {text} PRIMARY KEY, state {text} NOT NULL, signal {int}, operator {text} NOT NULL, imsi {text} NOT NULL,"
     " number {text} NOT NULL, port {text} NOT NULL, model {text} NOT NULL, balance {text} NOT NULL, failure {text} NOT NULL,"
     " changed_at {big} NOT NULL, last_mr {int})",
+    "CREATE TABLE pins (imei {text} PRIMARY KEY, tried {blob} NOT NULL)",
     "CREATE TABLE links (peer {text} PRIMARY KEY, state {text} NOT NULL, failure {text} NOT NULL, since {big} NOT NULL, last_acknowledged_at {big})",
     "CREATE TABLE users (id {id} PRIMARY KEY, name {text} NOT NULL UNIQUE, display {text} NOT NULL, password {text} NOT NULL, role {text} NOT NULL,"
     " language {text} NOT NULL, version {int} NOT NULL)",

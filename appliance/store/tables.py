@@ -317,6 +317,13 @@ class Modems(Table):
     last_mr = IntegerField(null=True)
 
 
+class Pins(Table):
+    """The PIN last typed into a modem whose SIM has not been seen open since."""
+
+    imei = TextField(primary_key=True)
+    tried = BlobField()
+
+
 class Links(Table):
     peer = TextField(primary_key=True)
     state = TextField()
@@ -375,6 +382,6 @@ class Events(Table):
 
 ALL: tuple[type[Table], ...] = (
     Node, Lines, Contacts, ContactLines, Conversations, Content, Messages, Parts, Attempts, History, Reports, Consent,
-    ConsentEvents, Journal, JournalHeads, Introduced, Received, Cursors, LineRefs, Audit, Modems, Links, Users, Throttle,
+    ConsentEvents, Journal, JournalHeads, Introduced, Received, Cursors, LineRefs, Audit, Modems, Pins, Links, Users, Throttle,
     Tokens, Idempotency, Events,
 )  # fmt: skip

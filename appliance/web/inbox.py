@@ -75,7 +75,7 @@ class InboxPages:
         page = "_list.html" if request.args.get("fragment") == "list" else "inbox.html"
         numbers = [modem.number for modem in status.snapshot(self._store).modems if modem.number]
         limit = SIDE_ROWS if "at" in request.args else ROWS
-        side = self._rows(limit, request.args.get("at", ""), request.args.get("before", type=int))
+        side = self._rows(limit, request.args.get("at", ""), _place(request.args.get("before", "")))
         return render_template(page, side=side, numbers=numbers)
 
     def thread(self, id: str) -> Answer:  # noqa: A002 - the name of the URL's part
@@ -172,13 +172,14 @@ class InboxPages:
             abort(404)
         return found
 
-    def _rows(self, limit: int, shown: str = "", before: int | None = None) -> dict[str, object]:
+    def _rows(self, limit: int, shown: str = "", before: tuple[int, UUID] | None = None) -> dict[str, object]:
         waiting = request.args.get("filter") == "waiting"
         limit = WAITING_ROWS if waiting else limit
-        rows = inbox.conversations(self._store, before=before, limit=limit + 1, waiting=waiting)
+        at, after = before or (None, None)
+        rows = inbox.conversations(self._store, before=at, before_id=after, limit=limit + 1, waiting=waiting)
         # Those who wait come longest first, all of them on one page: there is no older page of an order by need.
-        older = rows[limit - 1].last_at if len(rows) > limit and not waiting else None
-        here = {"filter": "waiting" if waiting else "", "before": str(before or ""), "at": shown}
+        older = _mark(rows[limit - 1]) if len(rows) > limit and not waiting else ""
+        here = {"filter": "waiting" if waiting else "", "before": request.args.get("before", ""), "at": shown}
         return {
             "rows": rows[:limit],
             "waiting": waiting,
@@ -250,3 +251,16 @@ def _once(target: str, text: str) -> compose.Once:
 
 def _code(refusal: Failure) -> int:
     return 403 if refusal.code == "auth.forbidden" else 422
+
+
+def _mark(row: ConversationView) -> str:
+    """Where a page of the list ends, as its link carries it."""
+    return f"{row.last_at}.{row.id}"
+
+
+def _place(mark: str) -> tuple[int, UUID] | None:
+    """The place a mark names; None for none; 404 for one nobody gave."""
+    at, _, last = mark.partition(".")
+    if not (at.isascii() and at.isdigit()):
+        return None
+    return int(at[:18]), _id(last)

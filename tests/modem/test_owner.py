@@ -298,6 +298,26 @@ def test_pin_typed_once_only(rig: Rig) -> None:
     assert rig.modem.pins == ["1234"]
 
 
+def test_wrong_pin_not_typed_again_by_a_new_process(rig: Rig) -> None:
+    """A modem that cannot tell the tries left: three restarts must not lock the SIM. A corrected PIN is typed."""
+    rig.modem.sim_state, rig.modem.tries = SimState.PIN, None
+    for pin in ("1234", "1234", "1234", "9876"):
+        settings = ModemSettings(name="sim1", port="/dev/modem", pin=pin)
+        rig.owner = ModemOwner(rig.store, rig.modem, settings, rig.clock)
+        rig.lives(nothing, nothing)
+    assert rig.modem.pins == ["1234", "9876"]
+
+
+def test_right_pin_typed_at_every_start(rig: Rig) -> None:
+    """A SIM that was seen open asks again after a power cut, and is opened again."""
+    settings = ModemSettings(name="sim1", port="/dev/modem", pin="1234")
+    for _ in range(3):
+        rig.modem.sim_states.extend([SimState.PIN, SimState.READY])
+        rig.owner = ModemOwner(rig.store, rig.modem, settings, rig.clock)
+        rig.lives(nothing, nothing)
+    assert rig.modem.pins == ["1234"] * 3
+
+
 def test_pin_not_typed_when_a_try_was_lost_before(rig: Rig) -> None:
     """Somebody or an earlier run typed a wrong one: the last tries are for people."""
     rig.modem.sim_state, rig.modem.tries = SimState.PIN, 2

@@ -56,10 +56,11 @@ def test_list_shows_newest_first_with_unread_and_waiting(browser, store, clock):
     assert "first" in browser.text
 
 
-def test_older_conversations_are_one_link_away(browser, store, clock):
-    """The list is paged, every conversation exactly once."""
+@pytest.mark.parametrize("apart_s", [1, 0], ids=["apart", "at-one-instant"])
+def test_older_conversations_are_one_link_away(browser, store, clock, apart_s):
+    """The list is paged, every conversation exactly once, also where many wrote in one instant."""
     for n in range(35):
-        clock.advance(1)
+        clock.advance(apart_s)
         receive.accept(store, sms(f"text {n}", Line(Scheme.TEL, f"+2526155501{n:02}")))
     browser.get("/inbox")
     older = re.search(r'href="(/inbox\?before=[^"]+)"', browser.text)
