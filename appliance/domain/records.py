@@ -276,6 +276,8 @@ class StatusView:
     links: tuple[LinkView, ...]
     """One on a box; one for each box on a hub."""
     clock: ClockQuality
+    has_room: bool = True
+    """Whether the disk takes anything new."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ def snapshot(store: Store) -> StatusView:
         known = {row["peer"]: row for row in tx.all(t.Links.select().order_by(t.Links.peer))}
         peers = [HUB] if tx.node.kind == "box" else list(known)
         links = tuple(_link(tx, peer, known.get(peer)) for peer in peers)
-        return StatusView(tx.node.name, tx.node.kind, modems, _queue(tx), links, tx.now.quality)
+        return StatusView(tx.node.name, tx.node.kind, modems, _queue(tx), links, tx.now.quality, tx.dialect.has_room())
 
 
 def link_state(store: Store, peer: str, state: LinkState, failure: Failure | None = None) -> None:

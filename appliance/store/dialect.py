@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,6 +13,8 @@ from urllib.parse import unquote, urlsplit
 from peewee import Database, DatabaseError, OperationalError, PostgresqlDatabase, SqliteDatabase
 
 BUSY_TIMEOUT_S = 30
+LEAST_ROOM_BYTES = 1 << 20
+"""About forty messages with their journal; with less, what comes may not be kept whole."""
 
 
 class StoreError(Exception):
@@ -49,6 +52,13 @@ class Dialect:
         finally:
             if not database.is_closed():
                 execute(database, "SELECT pg_advisory_unlock(7305)")
+
+    def has_room(self) -> bool:
+        """Whether the disk under an embedded database takes anything new (a database server looks after its own)."""
+        if self.path is None:
+            return True
+        disk = os.statvfs(self.path.parent)
+        return disk.f_bavail * disk.f_frsize >= LEAST_ROOM_BYTES
 
     def lock_clause(self) -> str | None:
         """What a SELECT adds to hold its row until commit (SQLite's BEGIN IMMEDIATE holds everything)."""

@@ -105,6 +105,8 @@ def _fleet(links: Sequence[LinkView]) -> _Phrase:
 
 
 def _sms(status: StatusView) -> _Phrase | None:
+    if not status.has_room:
+        return _Phrase("warn", Tone.BAD, gettext("The disk is full: nothing can be kept"))
     modem = best_modem(status.modems)
     if modem is None:
         if status.kind == "hub":

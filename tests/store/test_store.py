@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 from tests_support import columns_of
 
 from appliance.domain.ids import split_id
+from appliance.messaging import status
 from appliance.store import Store, StoreError, audit, content, journal, open_store
 from appliance.store import tables as t
 from appliance.store.migrations import LATEST
@@ -198,3 +200,12 @@ def test_audit_chain_tells_the_line_that_was_changed(box: Store) -> None:
         assert audit.verify(tx) is None
         tx.run(t.Audit.update(actor="somebody").where(t.Audit.seq == 3))
         assert audit.verify(tx) == 3
+
+
+@pytest.mark.parametrize("make_store", ["sqlite"], indirect=True)
+def test_full_disk_is_noticed(box: Store, monkeypatch) -> None:
+    """What the status says of the disk is what the file system says, and a database server is not judged by our disk."""
+    assert status.snapshot(box).has_room
+    free = os.statvfs_result((1024, 1024, 100, 10, 0, 0, 0, 0, 0, 255))
+    monkeypatch.setattr("appliance.store.dialect.os.statvfs", lambda _path: free)
+    assert not status.snapshot(box).has_room

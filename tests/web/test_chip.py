@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from appliance.domain.failure import failure
@@ -50,6 +52,13 @@ def test_chip_says_what_works(site, kind, modem_states, links, text, tone):
     with site.test_request_context("/"):
         chip = summarise(_view(kind, modem_states, links))
     assert (chip.text, chip.tone) == (text, tone)
+
+
+def test_full_disk_is_said_before_anything_works(site):
+    """A modem that is ready is of no use while nothing it reads can be kept."""
+    with site.test_request_context("/"):
+        chip = summarise(replace(_view("box", [READY], [(ON, 0)]), has_room=False))
+    assert (chip.text, chip.tone) == ("The disk is full: nothing can be kept · Online", Tone.BAD)
 
 
 @pytest.mark.parametrize("state", list(ModemState))
