@@ -72,7 +72,7 @@ def test_connection_that_held_for_a_while_is_renewed_at_once(line: Line, clock: 
         one.turn()
         line.says(Up())
         one.turn()
-        clock.advance(CALM_S)
+        clock.advance(CALM_S + 1)
         line.says(Down("cut"))
         one.turn()
         before = clock.monotonic()
