@@ -316,6 +316,6 @@ def test_a_greeting_that_fails_half_way_is_said_again(
     pair = make_pair(nats_broker.url)
     pair.start()
     text_in(pair.box.store, "salaan")
-    eventually(pair.both_online)
-    eventually(lambda: pair.hub.texts() == ["salaan"])
+    eventually(pair.both_online, within_s=80)
+    eventually(lambda: pair.hub.texts() == ["salaan"], within_s=80)
     assert failing == set()
