@@ -14,7 +14,7 @@ from appliance.store import content
 from appliance.store import tables as t
 from appliance.store.database import Row, Tx
 from appliance.wire import chain
-from appliance.wire.kinds import Entry, EraseEntry, LineEntry, encode_body
+from appliance.wire.kinds import Entry, LineEntry, encode_body
 
 URGENT, CONVERSATIONS, BULK = 0, 1, 2
 """Lanes (link.md §3)."""
@@ -71,11 +71,6 @@ def append(tx: Tx, peer: str, lane: int, entry: Entry, *, content_id: UUID | Non
     where = (t.JournalHeads.peer == peer) & (t.JournalHeads.epoch == epoch) & (t.JournalHeads.lane == lane)
     tx.run(t.JournalHeads.update(seq=seq, hash=digest, at=at).where(where))
     return int(seq)
-
-
-def append_erasure(tx: Tx, peer: str, record: UUID) -> int:
-    """Tells the peer that a content is erased."""
-    return append(tx, peer, URGENT, EraseEntry(record))
 
 
 def line_number(tx: Tx, peer: str, lane: int, line: int) -> int:
